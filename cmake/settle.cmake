@@ -1,0 +1,32 @@
+# Flags that every target of ours has, and one function a folder.
+
+add_library(settle_flags INTERFACE)
+target_compile_options(settle_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+target_include_directories(settle_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(SETTLE_SANITIZE)
+  target_compile_options(settle_flags INTERFACE -fsanitize=${SETTLE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(settle_flags INTERFACE -fsanitize=${SETTLE_SANITIZE})
+endif()
+
+# settle_library(NAME DEPS target...)
+#
+# A static library `settle_NAME` from the folder's *.cpp (subfolders included), and, where there are
+# *_test.cpp files beside them, one test program `NAME_test` that ctest runs. The dependencies named
+# here are the only ones the folder can include from, which holds the direction core <- ports <- ...
+function(settle_library name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  add_library(settle_${name} STATIC ${sources})
+  target_link_libraries(settle_${name} PRIVATE settle_flags PUBLIC ${ARG_DEPS})
+  target_include_directories(settle_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  if(SETTLE_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE settle_flags settle_${name} ${RAPIDCHECK_LIBRARY}
+      GTest::gtest GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()

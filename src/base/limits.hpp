@@ -1,0 +1,48 @@
+// Every limit, with its name, in one place; the relations between them are checked below.
+// What an operator may want to change is a default here and a flag in cli/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace settle::limits {
+
+// Entities.
+inline constexpr std::size_t id_length = 64;        ///< characters of an id
+inline constexpr std::size_t order_lines = 1'000;   ///< lines of an order
+inline constexpr std::uint16_t partitions = 1'024;  ///< of one service
+
+// A partition.
+inline constexpr std::size_t open_operations = 16'384;  ///< sagas and price queries under way
+inline constexpr std::size_t outbox_messages = 65'536;  ///< outputs not yet acknowledged
+inline constexpr std::size_t attached_requests = 256;   ///< repeats that wait for one checkout
+inline constexpr std::uint64_t recorded_requests = 50'000'000;  ///< in the table of requests
+inline constexpr std::size_t batch_rows = 4'096;  ///< rows of a batch_init that one message writes
+inline constexpr std::size_t expiries_per_tick = 4'096;  ///< requests that one tick forgets
+
+// Time, all in milliseconds of a partition's logical time.
+inline constexpr std::uint64_t tick_step_ms = 2'000;  ///< the most that one tick advances it
+inline constexpr std::uint64_t late_command_ms = 100'000;
+inline constexpr std::uint64_t request_memory_ms = 120'000;
+inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
+
+// The engine.
+inline constexpr std::size_t rounds_in_flight = 4;  ///< computed, not yet durable
+inline constexpr std::size_t messages_per_round = 16'384;
+inline constexpr std::size_t cached_entities = 4'000'000;  ///< of a process, default
+
+// The gateway.
+inline constexpr std::size_t pending_requests = 50'000;  ///< of a gateway, default; then 429
+inline constexpr std::size_t request_line = 4'096;       ///< bytes
+inline constexpr std::size_t header_bytes = 16'384;      ///< request line and header fields
+inline constexpr std::size_t body_bytes = 65'536;        ///< read and ignored
+inline constexpr std::size_t idempotency_key_bytes = 255;
+inline constexpr std::uint64_t batch_init_rows = 100'000'000;  ///< of one request
+
+// A saga sends at most one message to each partition of stock and one to payment, twice
+// (compensation), so the room it reserves when it opens must exist.
+static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
+static_assert(late_command_ms < request_memory_ms);
+static_assert(tick_step_ms < request_memory_ms - late_command_ms);
+
+}  // namespace settle::limits
