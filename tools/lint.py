@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over every source of build/release, one on each core.
+
+A source that was clean once is not looked at again until it, a header of ours that it includes
+(however deep), its compile command or .clang-tidy changes. With names, lints only those files.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "lint"
+TIDY = "clang-tidy-16"
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+
+
+def clang_command(entry):
+    """The compile command without what only the compiler of the build understands."""
+    kept, skip = [], False
+    for word in shlex.split(entry["command"]):
+        if skip or word == "-Winvalid-pch":
+            skip = False
+        elif word == "-include":  # precompiled headers: every source includes what it uses
+            skip = True
+        elif not word.startswith("-W"):  # warnings are the build's business
+            kept.append(word)
+    return kept
+
+
+def with_headers(source):
+    """`source` and every file of ours that it includes."""
+    seen, todo = set(), [source]
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            todo += [p for p in (path.parent / name, ROOT / "src" / name) if p.is_file()][:1]
+    return sorted(p.resolve() for p in seen)
+
+
+def digest(source, command, common):
+    state = hashlib.sha256(common + json.dumps(command).encode())
+    for path in with_headers(source):
+        state.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return state.hexdigest()
+
+
+def lint(source):
+    """Returns (seconds, report); an empty report is a clean source."""
+    start = time.monotonic()
+    done = subprocess.run([TIDY, "--quiet", "-p", str(WORK), str(source)], cwd=ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    report = "" if done.returncode == 0 else done.stdout + done.stderr
+    return time.monotonic() - start, report
+
+
+def main():
+    only = {str((pathlib.Path.cwd() / name).resolve()) for name in sys.argv[1:]}
+    entries = json.loads((ROOT / "build/release/compile_commands.json").read_text())
+    entries = {e["file"]: e for e in entries if e["file"].endswith(".cpp")
+               and pathlib.Path(e["file"]).is_file()}
+    if not entries or only - set(entries):
+        print("nothing to lint, or not in build/release:", *sorted(only - set(entries)))
+        return 1
+    database = [{"directory": e["directory"], "file": e["file"], "arguments": clang_command(e)}
+                for e in entries.values()]
+    clean = WORK / "clean"
+    clean.mkdir(parents=True, exist_ok=True)
+    (WORK / "compile_commands.json").write_text(json.dumps(database))
+    version = subprocess.run([TIDY, "--version"], check=True, capture_output=True).stdout
+    common = version + (ROOT / ".clang-tidy").read_bytes()
+    marks = {e["file"]: clean / digest(pathlib.Path(e["file"]), e["arguments"], common)
+             for e in database}
+
+    todo = [f for f in marks if not marks[f].exists() and (not only or f in only)]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {pool.submit(lint, f): f for f in todo}
+        for job in concurrent.futures.as_completed(jobs):
+            file = jobs[job]
+            seconds, report = job.result()
+            verdict = "FAILED" if report else "clean"
+            print(f"{verdict} {seconds:6.1f} s  {os.path.relpath(file, ROOT)}", flush=True)
+            if report:
+                failed += 1
+                print(report, flush=True)
+            else:
+                marks[file].touch()
+    for mark in set(clean.iterdir()) - set(marks.values()):
+        mark.unlink()
+    print(f"{len(marks)} sources, {len(todo)} looked at, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
