@@ -58,7 +58,10 @@ def digest(source, command, common):
 def lint(source):
     """Returns (seconds, report); an empty report is a clean source."""
     start = time.monotonic()
-    done = subprocess.run([TIDY, "--quiet", "-p", str(WORK), str(source)], cwd=ROOT,
+    # A test may take what it expects to be there, and stops where it is not.
+    is_test = source.endswith("_test.cpp") or source.startswith(f"{ROOT}/tests/")
+    checks = ["--checks=-bugprone-unchecked-optional-access"] if is_test else []
+    done = subprocess.run([TIDY, "--quiet", "-p", str(WORK), *checks, source], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     report = "" if done.returncode == 0 else done.stdout + done.stderr
     return time.monotonic() - start, report
@@ -78,7 +81,7 @@ def main():
     clean.mkdir(parents=True, exist_ok=True)
     (WORK / "compile_commands.json").write_text(json.dumps(database))
     version = subprocess.run([TIDY, "--version"], check=True, capture_output=True).stdout
-    common = version + (ROOT / ".clang-tidy").read_bytes()
+    common = version + pathlib.Path(__file__).read_bytes() + (ROOT / ".clang-tidy").read_bytes()
     marks = {e["file"]: clean / digest(pathlib.Path(e["file"]), e["arguments"], common)
              for e in database}
 

@@ -9,7 +9,7 @@
 need_packages() {
   local lists=("${@/%/.txt}")
   local missing
-  missing=$(missing_packages "${lists[@]/#/$root/tools/packages/}")
+  missing=$(missing_packages "${lists[@]/#/$root/tools/packages/}") || return
   [[ -n $missing ]] || return 0
 
   say "missing packages:"
@@ -38,12 +38,11 @@ need_packages() {
 
 # Prints `name why` for each package of the list files that is not installed.
 missing_packages() {
-  local installed
-  # dpkg-query fails when a package is unknown, and is absent where there is no dpkg.
-  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null || true)
-  awk 'NR == FNR { if ($1 == "installed") there[$2] = 1; next }
-       /^#/ || NF == 0 || $1 in there { next }
-       { name = $1; $1 = ""; print name $0 }' <(printf '%s\n' "$installed") "$@"
+  # Where there is no dpkg, all of them are missing.
+  { dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null || true; } |
+    awk 'FILENAME == "-" { if ($1 == "installed") there[$2] = 1; next }
+         /^#/ || NF == 0 || $1 in there { next }
+         { name = $1; $1 = ""; print name $0 }' - "$@"
 }
 
 # REQUIRES: as_root, a command prefix that gives the rights.

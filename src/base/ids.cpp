@@ -56,7 +56,9 @@ entity_id request_id::to_entity_id() const noexcept {
     const std::uint64_t word = nibble < 16 ? high : low;
     text[at++] = digits[(word >> (60 - 4 * (nibble % 16))) & 15];
   }
-  return *entity_id::parse({text, sizeof text});
+  const auto id = entity_id::parse({text, sizeof text});
+  CHECK(id, "hexadecimal digits and dashes are an id");
+  return *id;
 }
 
 request_id request_id::part(std::uint64_t index) const noexcept {
