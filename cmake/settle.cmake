@@ -2,7 +2,13 @@
 
 add_library(settle_flags INTERFACE)
 target_compile_options(settle_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
+  # -Wconversion then means the same with both compilers.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
+if(SETTLE_FUZZ)
+  # The fuzzer is guided by what it covers in our libraries, not only in the target itself.
+  target_compile_options(settle_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 target_include_directories(settle_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(SETTLE_SANITIZE)
   target_compile_options(settle_flags INTERFACE -fsanitize=${SETTLE_SANITIZE} -fno-sanitize-recover=all)

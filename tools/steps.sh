@@ -77,6 +77,7 @@ step_tsan() {
 }
 
 step_fuzz() {
+  if [[ ! -f fuzz/CMakeLists.txt ]]; then nothing "fuzz/ does not exist"; fi
   configure fuzz
   build fuzz fuzz/all
   local target name found=0 status=0
