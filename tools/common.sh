@@ -1,15 +1,21 @@
 # shellcheck shell=bash
 # What every script shares.
 
-# Colours only where somebody sees them; messages go to stderr, since stdout may be read by a program.
+# Colours only where somebody sees them. Found out here, since inside $(...) stdout is a pipe.
+seen_by_somebody=
+if [[ -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
+  for fd in 1 2; do if [[ -t $fd ]]; then seen_by_somebody+=$fd; fi; done
+fi
+
 colour() {  # colour FD NUMBER TEXT
-  if [[ -t $1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
+  if [[ $seen_by_somebody == *"$1"* ]]; then
     printf '\e[%sm%s\e[0m' "$2" "$3"
   else
     printf '%s' "$3"
   fi
 }
 
+# Messages go to stderr: stdout belongs to the program that is started.
 say() { printf '%s %s\n' "$(colour 2 1 '==>')" "$*" >&2; }
 complain() { printf '%s %s\n' "$(colour 2 31 'error:')" "$*" >&2; }
 
