@@ -15,6 +15,7 @@ inline constexpr std::uint16_t partitions = 1'024;  ///< of one service
 // A partition.
 inline constexpr std::size_t open_operations = 16'384;  ///< sagas and price queries under way
 inline constexpr std::size_t outbox_messages = 65'536;  ///< outputs not yet acknowledged
+inline constexpr std::uint64_t link_messages = 1 << 28;  ///< of one link; more is a corrupt checkpoint
 inline constexpr std::size_t attached_requests = 256;   ///< repeats that wait for one checkout
 inline constexpr std::uint64_t recorded_requests = 50'000'000;  ///< in the table of requests
 inline constexpr std::size_t batch_rows = 4'096;  ///< rows of a batch_init that one message writes

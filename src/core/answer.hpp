@@ -24,6 +24,7 @@ enum class answer_code : std::uint8_t {
   order_busy = 10,         ///< a checkout of this order is running: its items are frozen
   order_paid = 11,         ///< its items are frozen for good
   order_overwritten = 12,  ///< a batch_init replaced the order in mid-checkout; compensated
+  malformed = 13,  ///< a command that no gateway of ours sends
 
   // No effect, not recorded: the same request may be sent again.
   overloaded = 64,

@@ -32,7 +32,7 @@ attempt decode_attempt(byte_reader& in) {
     value.finished_ms = finished - 1 + value.started_ms;
   }
   value.outcome = static_cast<answer_code>(in.u8());
-  if (value.outcome > answer_code::order_overwritten) in.fail();
+  if (value.outcome > answer_code::malformed) in.fail();
   if (const std::string_view item = in.text(limits::id_length); !item.empty()) {
     if (auto id = entity_id::parse(item)) {
       value.failing_item = *id;

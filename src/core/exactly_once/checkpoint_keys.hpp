@@ -53,6 +53,20 @@ inline std::string entity(const entity_id& id) {
   return key;
 }
 
+/// entity() without allocating, for look-ups.
+class entity_view {
+ public:
+  explicit entity_view(const entity_id& id) : size_(1 + id.view().size()) {
+    bytes_[0] = static_cast<char>(kind::entity);
+    std::memcpy(bytes_ + 1, id.view().data(), id.view().size());
+  }
+  operator std::string_view() const { return {bytes_, size_}; }
+
+ private:
+  std::size_t size_;
+  char bytes_[1 + limits::id_length];
+};
+
 inline std::string attempt(std::uint64_t number) {
   std::string key(1, static_cast<char>(kind::attempt));
   byte_writer(key).u64_sorted(number);

@@ -1,0 +1,96 @@
+// How a message is applied: one partition as a deterministic state machine.
+//
+//   load what it needs   missing(), provide()
+//   apply                apply(): pure, cannot wait, cannot fail but by halting
+//   commit               take_commit(), then committed(); what apply wants to say to others
+//                        (links(), take_replies()) is told only when that commit is safe
+//
+// One thread. Two partitions fed with the same records are equal, whoever owns them: the digest
+// proves it, record by record.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/exactly_once/commit_batch.hpp"
+#include "core/exactly_once/workspace.hpp"
+#include "core/order/order_service.hpp"
+
+namespace settle {
+
+/// The newest version of the rules that this build knows.
+inline constexpr std::uint32_t newest_rules = 1;
+
+class partition {
+ public:
+  /// `owner` is the token that this owner's commits carry.
+  partition(partition_id self, const partition_counts& counts, std::uint64_t owner);
+
+  partition_id id() const noexcept { return work_.self(); }
+
+  // Taking over. Call load() with the values of keys_to_load() until that is empty.
+  std::vector<std::string> keys_to_load() const { return to_load_; }
+  /// REQUIRES: as many values as keys. errc::corrupt, errc::incompatible: the partition halts.
+  result<void> load(std::span<const std::optional<std::string>> values);
+
+  // Loading.
+
+  /// Adds the keys that applying `m` needs and that are not loaded.
+  void missing(const message& m, std::vector<std::string>& keys);
+  void provide(std::string_view key, std::optional<std::string> value) {
+    work_.values.provide(key, std::move(value));
+  }
+
+  /// REQUIRES: nothing is missing(). An error halts the partition: nothing of it may be committed
+  /// any more. errc::corrupt: a stored value cannot be decoded. errc::incompatible: unknown rules.
+  result<void> apply(offset at, std::uint64_t time_ms, const message& m);
+
+  /// Something changed since the last commit.
+  bool changed() const noexcept { return work_.meta.watermark != position_.watermark; }
+  /// REQUIRES: changed().
+  commit_batch take_commit();
+  /// The oldest commit taken and not yet reported is durable.
+  void committed() noexcept { work_.values.committed(); }
+
+  /// By peer. Their messages may be sent when the commit that holds them is safe.
+  std::map<partition_id, link>& links() noexcept { return work_.links; }
+  std::vector<reply>& replies() noexcept { return work_.replies; }
+
+  offset watermark() const noexcept { return work_.meta.watermark; }
+  /// Where the newest commit taken stands.
+  const checkpoint_position& position() const noexcept { return position_; }
+  std::uint64_t logical_time_ms() const noexcept { return work_.meta.logical_time_ms; }
+  std::uint64_t owner() const noexcept { return owner_; }
+  /// Requests are recorded that a tick may let expire.
+  bool has_expiring() const noexcept;
+  std::size_t open_operations() const noexcept {
+    return orders_ ? orders_->operations().size() : 0;
+  }
+  value_table& values() noexcept { return work_.values; }
+
+ private:
+  result<void> load_meta(std::span<const std::optional<std::string>> values);
+  result<void> load_rest(std::span<const std::optional<std::string>> values);
+  void name_outbox_and_operations();
+
+  void apply_command(const message& m);
+  void apply_link_message(const message& m);
+  void apply_tick(const body::tick& tick);
+  void forget_expired(retention keep);
+  void run_order_command(const message& m, const waiting_request& from);
+  void run_stock_command(const message& m, const waiting_request& from);
+  void run_payment_command(const message& m, const waiting_request& from);
+  void run_event(const message& m);
+
+  workspace work_;
+  std::optional<order_service> orders_;
+  std::uint64_t owner_;
+  checkpoint_position position_;
+  std::vector<std::string> to_load_;
+};
+
+}  // namespace settle

@@ -1,0 +1,314 @@
+#include "core/order/order_service.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace settle {
+namespace {
+
+/// Draw `index` of row `row`: the same for whoever computes it.
+std::uint64_t draw(std::uint64_t seed, std::uint64_t row, std::uint64_t index, std::uint64_t end) {
+  return request_id{seed, row}.part(index).low % end;
+}
+
+/// The stock partitions that hold a line of the saga, each once, in ascending order.
+boost::container::small_vector<std::uint16_t, 4> stock_partitions(const workspace& work,
+                                                                  const saga& s) {
+  boost::container::small_vector<std::uint16_t, 4> partitions;
+  for (const saga_line& line : s.lines) {
+    partitions.push_back(work.home(service::stock, line.item).index);
+  }
+  std::sort(partitions.begin(), partitions.end());
+  partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
+  return partitions;
+}
+
+}  // namespace
+
+std::optional<order> order_service::load(const entity_id& id) {
+  const auto bytes = work_.get(id);
+  if (!bytes) return std::nullopt;
+  auto value = decode_order(*bytes);
+  if (!value) work_.report_corrupt("order " + std::string(id.view()));
+  return value;
+}
+
+void order_service::create(const waiting_request& from, const body::create_order& command) {
+  const entity_id id = from.request.to_entity_id();
+  // A repeat that comes after the table of requests forgot it must not empty the order.
+  if (!work_.get(id)) {
+    order fresh;
+    fresh.user = command.user;
+    work_.put(id, encode(fresh));
+  }
+  work_.answer_request(from, {answer_code::ok, 0, id});
+}
+
+void order_service::add_item(const waiting_request& from, const body::add_item& command,
+                             const trace_context& trace) {
+  const auto found = load(command.order);
+  if (!found) return work_.answer_request(from, {answer_code::order_not_found, 0, {}});
+  if (found->paid) return work_.answer_request(from, {answer_code::order_paid, 0, {}});
+  if (found->running) return work_.answer_request(from, {answer_code::order_busy, 0, {}});
+  if (found->lines.size() >= limits::order_lines) {
+    return work_.answer_request(from, {answer_code::order_full, 0, {}});
+  }
+  if (operations_.full()) return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  const operation_id operation = operations_.open(
+      work_.next_number(), price_query{{}, command.order, command.item, command.quantity, from});
+  work_.record_running(from, operation);
+  work_.send(work_.home(service::stock, command.item), body::query_price{operation, command.item},
+             trace);
+}
+
+void order_service::on_price(operation_id operation, std::optional<money> price) {
+  open_operation* open = operations_.find(operation);
+  if (open == nullptr || !std::holds_alternative<price_query>(*open)) return;
+  const price_query query = std::get<price_query>(*open);
+  operations_.close(operation);
+  const auto finish = [&](answer_code code, std::int64_t number = 0) {
+    work_.answer_request(query.waiting, {code, number, {}});
+  };
+  // The order may have changed since the query was sent.
+  auto found = load(query.order);
+  if (!found) return finish(answer_code::order_not_found);
+  if (!price) return finish(answer_code::item_not_found);
+  if (found->paid) return finish(answer_code::order_paid);
+  if (found->running) return finish(answer_code::order_busy);
+  if (found->lines.size() >= limits::order_lines) return finish(answer_code::order_full);
+  const auto line_cost = cost(*price, query.quantity);
+  const auto total = line_cost ? ordinary_sum(found->total, *line_cost) : std::nullopt;
+  if (!total) return finish(answer_code::amount_out_of_range);
+  found->lines.push_back({query.item, query.quantity, *price});
+  found->total = *total;
+  work_.put(query.order, encode(*found));
+  finish(answer_code::ok, total->value);
+}
+
+void order_service::checkout(const waiting_request& from, const body::checkout& command,
+                             const trace_context& trace) {
+  auto found = load(command.order);
+  if (!found) return work_.answer_request(from, {answer_code::order_not_found, 0, {}});
+  if (found->paid) return work_.answer_request(from, {answer_code::ok, 0, {}});
+  if (found->running) return attach(from, *found->running);
+  open_saga(from, command.order, *found, trace);
+}
+
+void order_service::open_saga(const waiting_request& from, const entity_id& id, order& o,
+                              const trace_context& trace) {
+  saga fresh;
+  fresh.order = id;
+  fresh.user = o.user;
+  fresh.amount = o.total;
+  fresh.trace = trace;
+  for (const order_line& line : o.lines) fresh.lines.push_back({line.item, line.quantity, {}});
+  fresh.attempt.number = work_.next_number();
+  fresh.attempt.previous = o.last_attempt ? o.last_attempt->number : 0;
+  fresh.attempt.started_ms = work_.time_ms();
+  fresh.waiting.push_back(from);
+  if (fresh.lines.empty()) {
+    fresh.state = saga_state::paid;
+    return finish(fresh, std::move(o));
+  }
+  const std::size_t room = room_for(fresh);
+  if (operations_.full() || work_.outbox_size() + reserved_room_ + room > limits::outbox_messages) {
+    return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  }
+  const operation_id operation = operations_.open(fresh.attempt.number, std::move(fresh));
+  reserved_room_ += room;
+  o.running = operation;
+  work_.put(id, encode(o));
+  work_.record_running(from, operation);
+  saga& s = std::get<saga>(*operations_.change(operation));
+  send_step(s, step_kind::charge, work_.home(service::payment, s.user),
+            body::charge{operation, s.user, s.amount});
+}
+
+void order_service::attach(const waiting_request& from, operation_id operation) {
+  open_operation* open = operations_.change(operation);
+  if (open == nullptr) {
+    work_.report_corrupt("the operation that a request or an order runs as");
+    return;
+  }
+  if (auto* query = std::get_if<price_query>(open)) {
+    query->waiting = from;  // the same request again, maybe through another gateway
+    return;
+  }
+  auto& waiting = std::get<saga>(*open).waiting;
+  if (std::ranges::find(waiting, from) != waiting.end()) return;
+  if (waiting.size() >= limits::attached_requests) {
+    return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  }
+  waiting.push_back(from);
+  work_.record_running(from, operation);
+}
+
+void order_service::init(const waiting_request& from, const body::init_orders& command) {
+  for (std::uint64_t row = command.first; row < command.last; ++row) {
+    const entity_id id = entity_id::of_index(row);
+    if (work_.home(service::order, id) != work_.self()) continue;
+    order fresh;
+    fresh.user = entity_id::of_index(draw(command.seed, row, 0, command.users));
+    for (std::uint64_t line = 1; line <= 2; ++line) {
+      fresh.lines.push_back({entity_id::of_index(draw(command.seed, row, line, command.items)),
+                             settle::quantity{1}, command.item_price});
+    }
+    fresh.total = money{2 * command.item_price.value};
+    work_.put(id, encode(fresh));
+  }
+  work_.answer_request(from, {});
+}
+
+const entity_id* order_service::order_of(operation_id operation) {
+  const open_operation* open = operations_.find(operation);
+  if (open == nullptr) return nullptr;
+  return std::visit([](const auto& o) { return &o.order; }, *open);
+}
+
+saga* order_service::expecting(operation_id operation, step_kind step, std::uint16_t partition) {
+  open_operation* open = operations_.change(operation);
+  saga* s = open == nullptr ? nullptr : std::get_if<saga>(open);
+  if (s == nullptr) return nullptr;
+  const bool pending = std::ranges::any_of(s->attempt.steps, [&](const attempt_step& sent) {
+    return sent.kind == step && sent.partition == partition &&
+           sent.outcome == step_outcome::pending;
+  });
+  return pending ? s : nullptr;
+}
+
+void order_service::on_charge(operation_id operation, std::uint16_t partition,
+                              std::optional<generation> charged) {
+  saga* s = expecting(operation, step_kind::charge, partition);
+  if (s == nullptr) return;
+  if (charged) s->charged = *charged;
+  proceed(*s, {step_kind::charge, charged ? step_outcome::done : step_outcome::refused, partition,
+               work_.time_ms()});
+}
+
+void order_service::on_reserved(const body::reserved& event, std::uint16_t partition) {
+  saga* s = expecting(event.operation, step_kind::reserve, partition);
+  if (s == nullptr) return;
+  std::size_t next = 0;
+  for (saga_line& line : s->lines) {
+    if (work_.home(service::stock, line.item).index != partition) continue;
+    if (next < event.generations.size()) line.generation = event.generations[next++];
+  }
+  proceed(*s, {step_kind::reserve, step_outcome::done, partition, work_.time_ms()});
+}
+
+void order_service::on_reserve_refused(const body::reserve_refused& event,
+                                       std::uint16_t partition) {
+  saga* s = expecting(event.operation, step_kind::reserve, partition);
+  if (s == nullptr) return;
+  // The partition counts its own lines; among several failing lines the order's first is named.
+  std::uint32_t own = 0;
+  for (std::uint32_t index = 0; index < s->lines.size(); ++index) {
+    if (work_.home(service::stock, s->lines[index].item).index != partition) continue;
+    if (own++ == event.line) s->failing_line = std::min(s->failing_line, index);
+  }
+  proceed(*s, {step_kind::reserve, step_outcome::refused, partition, work_.time_ms()});
+}
+
+void order_service::on_compensated(operation_id operation, step_kind step,
+                                   std::uint16_t partition) {
+  saga* s = expecting(operation, step, partition);
+  if (s == nullptr) return;
+  proceed(*s, {step, step_outcome::done, partition, work_.time_ms()});
+}
+
+std::optional<order> order_service::intact_order(const saga& s) {
+  auto found = load(s.order);
+  if (found && found->running != s.operation) found.reset();
+  return found;
+}
+
+void order_service::proceed(saga& s, const saga_event& event) {
+  auto intact = intact_order(s);
+  perform(s, advance(s, event, intact.has_value()));
+  if (s.state != saga_state::paid && s.state != saga_state::rejected) return;
+  const operation_id operation = s.operation;
+  reserved_room_ -= room_for(s) - s.attempt.steps.size();
+  finish(s, std::move(intact));
+  operations_.close(operation);
+}
+
+void order_service::perform(saga& s, saga_action action) {
+  switch (action) {
+    case saga_action::nothing:
+      return;
+    case saga_action::reserve_everywhere:
+      return reserve_everywhere(s);
+    case saga_action::refund_charge:
+    case saga_action::release_and_refund:
+      return release_and_refund(s);
+  }
+}
+
+void order_service::reserve_everywhere(saga& s) {
+  for (std::uint16_t partition : stock_partitions(work_, s)) {
+    body::reserve reserve{s.operation, {}};
+    for (const saga_line& line : s.lines) {
+      if (work_.home(service::stock, line.item).index != partition) continue;
+      reserve.lines.push_back({line.item, line.quantity});
+    }
+    send_step(s, step_kind::reserve, {service::stock, partition}, std::move(reserve));
+  }
+}
+
+void order_service::release_and_refund(saga& s) {
+  const std::size_t sent = s.attempt.steps.size();
+  for (std::size_t i = 0; i < sent; ++i) {
+    const attempt_step step = s.attempt.steps[i];
+    if (step.kind != step_kind::reserve || step.outcome != step_outcome::done) continue;
+    body::release release{s.operation, {}};
+    for (const saga_line& line : s.lines) {
+      if (work_.home(service::stock, line.item).index != step.partition) continue;
+      release.lines.push_back({line.item, line.quantity, line.generation});
+    }
+    send_step(s, step_kind::release, {service::stock, step.partition}, std::move(release));
+  }
+  send_step(s, step_kind::refund, work_.home(service::payment, s.user),
+            body::refund{s.operation, s.user, s.amount, s.charged});
+}
+
+void order_service::send_step(saga& s, step_kind kind, partition_id to, message_body body) {
+  s.attempt.steps.push_back({kind, step_outcome::pending, to.index, work_.time_ms(), 0});
+  --reserved_room_;
+  work_.send(to, std::move(body), s.trace);
+}
+
+void order_service::finish(saga& s, std::optional<order> intact) {
+  const bool paid = s.state == saga_state::paid;
+  const answer result = paid ? answer{} : rejection(s, intact.has_value());
+  s.attempt.finished_ms = work_.time_ms();
+  s.attempt.outcome = result.code;
+  s.attempt.failing_item = result.id;
+  if (intact) {
+    // The order holds its newest attempt itself; the one before moves to a key of its own.
+    if (intact->last_attempt) work_.put_attempt(*intact->last_attempt);
+    intact->last_attempt = s.attempt;
+    intact->running.reset();
+    intact->paid = paid;
+    work_.put(s.order, encode(*intact));
+  }
+  for (const waiting_request& waiting : s.waiting) work_.answer_request(waiting, result);
+}
+
+std::size_t order_service::room_for(const saga& s) const {
+  // Charge and refund; reserve and release at each stock partition.
+  return 2 * (1 + stock_partitions(work_, s).size());
+}
+
+void order_service::loaded() {
+  operations_.loaded();
+  reserved_room_ = 0;
+  operations_.for_each([&](const open_operation& open) {
+    if (const auto* s = std::get_if<saga>(&open)) {
+      reserved_room_ += room_for(*s) - s->attempt.steps.size();
+    }
+  });
+}
+
+}  // namespace settle
