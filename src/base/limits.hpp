@@ -15,8 +15,9 @@ inline constexpr std::uint16_t partitions = 1'024;  ///< of one service
 // A partition.
 inline constexpr std::size_t open_operations = 16'384;  ///< sagas and price queries under way
 inline constexpr std::size_t outbox_messages = 65'536;  ///< outputs not yet acknowledged
-inline constexpr std::uint64_t link_messages = 1 << 28;  ///< of one link; more is a corrupt checkpoint
-inline constexpr std::size_t attached_requests = 256;   ///< repeats that wait for one checkout
+inline constexpr std::uint64_t link_messages =
+    1 << 28;  ///< of one link; more is a corrupt checkpoint
+inline constexpr std::size_t attached_requests = 256;  ///< repeats that wait for one checkout
 inline constexpr std::uint64_t recorded_requests = 50'000'000;  ///< in the table of requests
 inline constexpr std::size_t batch_rows = 4'096;  ///< rows of a batch_init that one message writes
 inline constexpr std::size_t expiries_per_tick = 4'096;  ///< requests that one tick forgets
@@ -29,7 +30,8 @@ inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
 
 // The engine.
 inline constexpr std::size_t rounds_in_flight = 4;  ///< computed, not yet durable
-inline constexpr std::size_t messages_per_round = 16'384;
+inline constexpr std::size_t round_weight =
+    32'768;  ///< messages of a round, a batch_init's by rows
 inline constexpr std::size_t cached_entities = 4'000'000;  ///< of a process, default
 
 // The gateway.

@@ -49,6 +49,9 @@ struct message {
       0;  ///< of a command: the destination's, as the gateway last heard
   trace_context trace;
   message_body body;
+
+  /// Within a process only, not part of the format: store::epoch() of the round that sent it.
+  std::uint64_t epoch = 0;
 };
 
 /// What the log stores and a partition applies as a whole: all messages of one sender's round for

@@ -1,0 +1,63 @@
+// The two things that a shard hands to the store and gets back later.
+#pragma once
+
+#include <vector>
+
+#include "engine/shard.hpp"
+
+namespace settle {
+
+/// One partition of a shard.
+struct shard::slot {
+  partition_id id;
+  std::unique_ptr<partition> state;
+  partition_phase phase = partition_phase::loading;
+  std::deque<logged_message> queue;
+  bool ready = false;     ///< in ready_
+  bool fetching = false;  ///< waits for the store
+  bool in_round = false;  ///< of the round that is computed
+  std::uint64_t ticked_ms = 0;
+  std::uint64_t repeated_ms = 0;
+  std::map<partition_id, std::uint64_t> unacknowledged;  ///< by peer, when last looked
+};
+
+/// What one round changed, to be committed, and what to tell whom when it is.
+class round final : public commit_round {
+ public:
+  explicit round(shard_host& host) : host_(host) {}
+  void on_finished() noexcept override { host_.round_finished(*this); }
+
+  void clear() {
+    commits.clear();
+    replies.clear();
+    commands.clear();
+    slots.clear();
+  }
+  bool committed() const {
+    for (const partition_commit& c : commits) {
+      if (c.outcome != commit_outcome::committed) return false;
+    }
+    return true;
+  }
+
+  std::vector<reply> replies;
+  std::vector<message> commands;  ///< bodies left out: to be refused if the round fails
+  std::vector<shard::slot*> slots;
+
+ private:
+  shard_host& host_;
+};
+
+/// Values of one partition on their way from the store.
+class fetch final : public read_request {
+ public:
+  fetch(shard_host& host, shard::slot& s) : slot(s), host_(host) {}
+  void on_finished() noexcept override { host_.fetch_finished(*this); }
+
+  shard::slot& slot;
+
+ private:
+  shard_host& host_;
+};
+
+}  // namespace settle

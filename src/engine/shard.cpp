@@ -1,0 +1,430 @@
+#include "engine/shard.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "base/check.hpp"
+#include "engine/round.hpp"
+
+namespace settle {
+namespace {
+
+/// What a message adds to a round, in rows that it may change.
+std::size_t weight(const message& m) {
+  const bool rows = std::holds_alternative<body::init_orders>(m.body) ||
+                    std::holds_alternative<body::init_items>(m.body) ||
+                    std::holds_alternative<body::init_users>(m.body);
+  return rows ? limits::batch_rows : 1;
+}
+
+}  // namespace
+
+shard::shard(store& s, settle::log& l, const clock& c, shard_host& host, const options& o)
+    : store_(s),
+      log_(l),
+      clock_(c),
+      host_(host),
+      options_(o),
+      local_(s.one_sequence() && !l.rereadable()),
+      epoch_(s.epoch()) {}
+
+shard::~shard() = default;
+
+shard::slot& shard::at(partition_id id) {
+  const auto found = slots_.find(id);
+  CHECK(found != slots_.end(), "messages are routed to the shard that owns their partition");
+  return *found->second;
+}
+
+void shard::own(partition_id id) {
+  auto& s = slots_[id];
+  CHECK(s == nullptr, "a partition is owned once");
+  s = std::make_unique<slot>();
+  s->id = id;
+}
+
+void shard::start() {
+  for (auto& [id, s] : slots_) open(*s);
+}
+
+// Loading.
+
+void shard::open(slot& s) {
+  const partition_counts counts = {store_.describe().partitions[0], store_.describe().partitions[1],
+                                   store_.describe().partitions[2]};
+  s.phase = partition_phase::loading;
+  s.state = std::make_unique<partition>(s.id, counts, options_.owner);
+  s.unacknowledged.clear();
+  load_next(s);
+}
+
+void shard::load_next(slot& s) {
+  std::vector<std::string> keys = s.state->keys_to_load();
+  if (!keys.empty()) return start_fetch(s, std::move(keys));
+  s.phase = partition_phase::serving;
+  deliver(s);
+  flush_outgoing();
+  if (!s.queue.empty()) mark_ready(s);
+  if (!ready_.empty()) host_.wake();
+}
+
+void shard::start_fetch(slot& s, std::vector<std::string> keys) {
+  auto f = std::make_unique<fetch>(host_, s);
+  f->partition = s.id;
+  f->keys = std::move(keys);
+  s.fetching = true;
+  fetch& request = *f;
+  fetches_[&request] = std::move(f);
+  store_.read(request);
+}
+
+void shard::fetched(fetch& f) {
+  const auto node = fetches_.extract(&f);
+  slot& s = f.slot;
+  s.fetching = false;
+  if (discarding_) return reload_if_possible();
+  if (!f.status) return halt(s, f.status.error());
+  if (s.phase == partition_phase::loading) {
+    const auto loaded = s.state->load(f.values);
+    return loaded ? load_next(s) : halt(s, loaded.error());
+  }
+  for (std::size_t i = 0; i < f.keys.size(); ++i) {
+    s.state->provide(f.keys[i], std::move(f.values[i]));
+  }
+  mark_ready(s);
+  host_.wake();
+}
+
+bool shard::provide_missing(slot& s) {
+  missing_.clear();
+  s.state->missing(s.queue.front().message, missing_);
+  if (missing_.empty()) return true;
+  std::vector<std::string> slow;
+  for (std::string& key : missing_) {
+    switch (store_.try_read(s.id, key, value_)) {
+      case read_state::present:
+        s.state->provide(key, value_);
+        break;
+      case read_state::absent:
+        s.state->provide(key, std::nullopt);
+        break;
+      case read_state::miss:
+        slow.push_back(std::move(key));
+        break;
+    }
+  }
+  if (slow.empty()) return true;
+  // The disk or the network is asked once for what several messages need.
+  constexpr std::size_t look_ahead = 64;
+  for (std::size_t i = 1; i < s.queue.size() && i < look_ahead; ++i) {
+    s.state->missing(s.queue[i].message, slow);
+  }
+  start_fetch(s, std::move(slow));
+  return false;
+}
+
+// Rounds.
+
+void shard::mark_ready(slot& s) {
+  if (s.ready || s.fetching || s.phase != partition_phase::serving) return;
+  s.ready = true;
+  ready_.push_back(&s);
+}
+
+void shard::refuse(const message& m, answer_code code) {
+  if (m.gateway == 0) return;
+  log_.send_reply({m.gateway, m.request, {code, 0, {}}, m.destination, {}, m.logical_time_ms});
+}
+
+void shard::receive(logged_message&& m) {
+  slot& s = at(m.message.destination);
+  const message& what = m.message;
+  if (s.phase == partition_phase::halted) return refuse(what, answer_code::partition_halted);
+  if (discarding_) return refuse(what, answer_code::storage_full);
+  // What another shard sent in a round that was lost must not be taken: it will send something else
+  // under that number. What a newer epoch sends comes again.
+  if (local_ && what.gateway == 0 && what.epoch != epoch_) return;
+  s.queue.push_back(std::move(m));
+  mark_ready(s);
+}
+
+std::unique_ptr<round> shard::take_round() {
+  if (spare_rounds_.empty()) return std::make_unique<round>(host_);
+  auto r = std::move(spare_rounds_.back());
+  spare_rounds_.pop_back();
+  return r;
+}
+
+void shard::run() {
+  const std::size_t most = local_ ? limits::rounds_in_flight : 1;
+  if (discarding_ || ready_.empty() || in_flight_.size() >= most) return;
+  auto r = take_round();
+  weight_ = 0;
+  do {
+    while (!ready_.empty() && weight_ < limits::round_weight) {
+      slot& s = *ready_.front();
+      ready_.pop_front();
+      s.ready = false;
+      if (!process(s, *r)) return abandon(*r);
+    }
+  } while (local_ && ready_.empty() && acknowledge(*r));
+  round& full = *r;
+  in_flight_[&full] = std::move(r);
+  commit(full);
+  if (!ready_.empty()) host_.wake();
+}
+
+/// False: the partition cannot go on and was halted.
+bool shard::process(slot& s, round& r) {
+  if (!std::exchange(s.in_round, true)) r.slots.push_back(&s);
+  while (!s.queue.empty()) {
+    if (weight_ >= limits::round_weight) {
+      mark_ready(s);
+      break;
+    }
+    if (!provide_missing(s)) break;
+    logged_message m = std::move(s.queue.front());
+    s.queue.pop_front();
+    const offset at = m.at ? *m.at : offset{s.state->watermark().value + 1};
+    if (m.message.gateway != 0) {
+      message& command = r.commands.emplace_back();
+      command.gateway = m.message.gateway;
+      command.request = m.message.request;
+      command.destination = m.message.destination;
+    }
+    const auto status = s.state->apply(at, m.time_ms, m.message);
+    weight_ += weight(m.message);
+    ++statistics_.messages;
+    if (!status) {
+      halt(s, status.error());
+      return false;
+    }
+  }
+  if (local_) deliver(s);
+  return true;
+}
+
+void shard::deliver(slot& s) {
+  for (auto& [peer, link] : s.state->links()) {
+    while (const message* next = link.next_to_send()) send_on(message(*next));
+  }
+}
+
+void shard::send_on(message&& m) {
+  m.epoch = epoch_;
+  const auto mine = local_ ? slots_.find(m.destination) : slots_.end();
+  if (mine == slots_.end()) {
+    outgoing_.push_back(std::move(m));
+    return;
+  }
+  slot& to = *mine->second;
+  if (to.phase == partition_phase::halted) return;  // kept in the sender's outbox
+  to.queue.push_back({std::move(m), std::nullopt, clock_.wall_ms(), true});
+  mark_ready(to);
+}
+
+/// True: there is something to apply again.
+bool shard::acknowledge(round& r) {
+  for (std::size_t i = 0; i < r.slots.size(); ++i) {
+    slot& s = *r.slots[i];
+    for (auto& [peer, link] : s.state->links()) {
+      if (!link.owes_acknowledgement()) continue;
+      link.acknowledgement_sent();
+      message m;
+      m.source = s.id;
+      m.destination = peer;
+      m.acknowledged = link.last_accepted();
+      m.body = body::acknowledgement{};
+      send_on(std::move(m));
+    }
+  }
+  return !ready_.empty();
+}
+
+void shard::commit(round& r) {
+  for (slot* s : r.slots) {
+    s->in_round = false;
+    if (!s->state->changed()) continue;
+    r.commits.push_back({s->state->take_commit(), commit_outcome::unknown});
+    auto& replies = s->state->replies();
+    r.replies.insert(r.replies.end(), replies.begin(), replies.end());
+    replies.clear();
+  }
+  if (r.commits.empty()) {
+    finished(r);
+  } else {
+    ++statistics_.rounds;
+    r.epoch = epoch_;
+    store_.commit(r);
+  }
+  // Other shards' rounds follow this one in the store's sequence, so they may have it now.
+  flush_outgoing();
+}
+
+void shard::flush_outgoing() {
+  if (outgoing_.empty()) return;
+  for (message& m : outgoing_) log_.append(std::move(m), clock_.wall_ms());
+  log_.flush();
+  outgoing_.clear();
+}
+
+void shard::finished(round& r) {
+  auto node = in_flight_.extract(&r);
+  if (r.committed()) {
+    complete(r);
+  } else {
+    ++statistics_.failed_rounds;
+    bool effect_unknown = false;
+    for (const partition_commit& c : r.commits) {
+      effect_unknown |= c.outcome == commit_outcome::unknown;
+    }
+    if (!effect_unknown) {
+      for (const message& command : r.commands) refuse(command, answer_code::storage_full);
+    }
+    start_over(answer_code::storage_full);
+  }
+  r.clear();
+  if (spare_rounds_.size() < limits::rounds_in_flight) {
+    spare_rounds_.push_back(std::move(node.mapped()));
+  }
+  reload_if_possible();
+  if (!ready_.empty()) host_.wake();
+}
+
+void shard::complete(round& r) {
+  for (const partition_commit& c : r.commits) {
+    slot& s = at(c.batch.partition);
+    s.state->committed();
+    if (!local_) deliver(s);
+    const std::size_t cached = s.state->values().size();
+    if (cached > options_.cached_values) s.state->values().evict(cached - options_.cached_values);
+  }
+  flush_outgoing();
+  for (const reply& answered : r.replies) log_.send_reply(answered);
+}
+
+// Failure.
+
+void shard::halt(slot& s, const error& reason) {
+  spdlog::critical("partition={} event=halted code={} reason=\"{}\"", s.id.text(),
+                   name(reason.code), reason.detail);
+  s.phase = partition_phase::halted;
+  for (const logged_message& m : s.queue) refuse(m.message, answer_code::partition_halted);
+  s.queue.clear();
+}
+
+/// A partition halted in mid-round: nothing of the round leaves, what the others did in it as well.
+void shard::abandon(round& r) {
+  for (const message& command : r.commands) {
+    const bool halted = at(command.destination).phase == partition_phase::halted;
+    refuse(command, halted ? answer_code::partition_halted : answer_code::unavailable);
+  }
+  for (slot* s : r.slots) s->in_round = false;
+  outgoing_.clear();
+  start_over(answer_code::unavailable);
+  reload_if_possible();
+}
+
+void shard::start_over(answer_code to_waiting) {
+  if (std::exchange(discarding_, true)) return;
+  ready_.clear();
+  for (auto& [id, s] : slots_) {
+    s->ready = false;
+    for (const logged_message& m : s->queue) refuse(m.message, to_waiting);
+    s->queue.clear();
+  }
+}
+
+void shard::reload_if_possible() {
+  if (!discarding_ || !in_flight_.empty() || !fetches_.empty()) return;
+  if (!store_.writable()) return;  // on_timer asks again
+  discarding_ = false;
+  epoch_ = store_.epoch();
+  spdlog::warn("event=reload epoch={} partitions={}", epoch_, slots_.size());
+  for (auto& [id, s] : slots_) {
+    if (s->phase != partition_phase::halted) open(*s);
+  }
+}
+
+// Time.
+
+void shard::on_timer() {
+  reload_if_possible();
+  if (discarding_) return;
+  const std::uint64_t now_ms = clock_.steady_ms();
+  for (auto& [id, s] : slots_) {
+    if (s->phase != partition_phase::serving) continue;
+    tick(*s, now_ms);
+    repeat_unacknowledged(*s, now_ms);
+  }
+  if (!ready_.empty()) host_.wake();
+}
+
+void shard::tick(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t tick_interval_ms = 1'000;
+  if (!s.state->has_expiring() || now_ms < s.ticked_ms + tick_interval_ms) return;
+  s.ticked_ms = now_ms;
+  message m;
+  m.source = s.id;
+  m.destination = s.id;
+  m.body = body::tick{options_.owner, now_ms};
+  if (local_) {
+    send_on(std::move(m));
+  } else {
+    log_.append(std::move(m), clock_.wall_ms());
+    log_.flush();
+  }
+}
+
+void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t repeat_after_ms = 1'000;
+  if (now_ms < s.repeated_ms + repeat_after_ms) return;
+  // A round under way may hold outputs that are not committed, and those must not be sent.
+  if (!local_ && !in_flight_.empty()) return;
+  s.repeated_ms = now_ms;
+  for (auto& [peer, link] : s.state->links()) {
+    std::uint64_t& before = s.unacknowledged[peer];
+    const bool stuck = link.unacknowledged() > 0 && before == link.first_unacknowledged();
+    before = link.first_unacknowledged();
+    if (stuck) link.rewind();
+  }
+  // What is sent again was committed before: it need not wait for a round.
+  deliver(s);
+  flush_outgoing();
+}
+
+// Status.
+
+bool shard::idle() const noexcept {
+  return ready_.empty() && in_flight_.empty() && fetches_.empty();
+}
+
+bool shard::loaded() const noexcept {
+  for (const auto& [id, s] : slots_) {
+    if (s->phase == partition_phase::loading) return false;
+  }
+  return true;
+}
+
+partition_phase shard::phase(partition_id id) const {
+  const auto found = slots_.find(id);
+  return found == slots_.end() ? partition_phase::loading : found->second->phase;
+}
+
+std::uint64_t shard::logical_time_ms(partition_id id) const {
+  const auto found = slots_.find(id);
+  return found == slots_.end() ? 0 : found->second->state->logical_time_ms();
+}
+
+shard::statistics shard::count() const {
+  statistics now = statistics_;
+  for (const auto& [id, s] : slots_) {
+    now.open_operations += s->state->open_operations();
+    now.cached_values += s->state->values().size();
+    now.halted += s->phase == partition_phase::halted ? 1 : 0;
+  }
+  return now;
+}
+
+}  // namespace settle

@@ -1,0 +1,138 @@
+// One engine thread's share of the partitions: takes messages, applies them in rounds, hands each
+// round to the store and goes on while it is committed. Decides and never waits; has no thread, no
+// socket and no clock of its own, so that the simulator runs this very object.
+//
+// A round: everything that arrived is applied, and where the store is one sequence also everything
+// that this sets off in other partitions of the shard, so a whole checkout costs one commit.
+// Replies and what goes to other threads or machines leave when they may: see finished() and
+// commit().
+//
+// When a round fails, all later ones have failed too. The shard forgets what it computed since,
+// tells the clients that nothing happened, and loads its partitions again.
+//
+// Concurrency: one thread calls everything here; shard_host's calls come from any.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/exactly_once/partition.hpp"
+#include "ports/clock.hpp"
+#include "ports/log.hpp"
+#include "ports/store.hpp"
+
+namespace settle {
+
+class round;
+class fetch;
+
+/// How the shard's own thread is reached. Called on any thread.
+class shard_host {
+ public:
+  virtual ~shard_host() = default;
+  /// shard::run() soon.
+  virtual void wake() = 0;
+  /// shard::finished(r) soon.
+  virtual void round_finished(round& r) noexcept = 0;
+  /// shard::fetched(f) soon.
+  virtual void fetch_finished(fetch& f) noexcept = 0;
+};
+
+/// What others may see of a partition; changes rarely.
+enum class partition_phase : std::uint8_t { loading, serving, halted };
+
+class shard {
+ public:
+  struct options {
+    std::uint64_t owner = 0;        ///< the token of this process's commits
+    std::size_t cached_values = 0;  ///< of one partition
+  };
+
+  shard(store& s, settle::log& l, const clock& c, shard_host& host, const options& o);
+  ~shard();
+
+  /// REQUIRES: not started.
+  void own(partition_id id);
+  /// Takes over every partition owned: loads its checkpoint, then serves.
+  void start();
+  void receive(logged_message&& m);
+  /// One round. Does nothing while enough rounds are in flight.
+  void run();
+  void finished(round& r);
+  void fetched(fetch& f);
+  /// To be called several times a second: ticks, repeats, recovery.
+  void on_timer();
+
+  /// Nothing waits to be applied or committed.
+  bool idle() const noexcept;
+  /// Every partition serves, or is halted and cannot.
+  bool loaded() const noexcept;
+  partition_phase phase(partition_id id) const;
+  std::uint64_t logical_time_ms(partition_id id) const;
+
+  struct statistics {
+    std::uint64_t rounds = 0;
+    std::uint64_t messages = 0;
+    std::uint64_t failed_rounds = 0;
+    std::size_t open_operations = 0;
+    std::size_t cached_values = 0;
+    std::size_t halted = 0;
+  };
+  statistics count() const;
+
+ private:
+  struct slot;
+  friend class round;
+  friend class fetch;
+
+  slot& at(partition_id id);
+  void open(slot& s);
+  void load_next(slot& s);
+  void mark_ready(slot& s);
+  void refuse(const message& m, answer_code code);
+
+  bool process(slot& s, round& r);
+  bool provide_missing(slot& s);
+  void start_fetch(slot& s, std::vector<std::string> keys);
+  void deliver(slot& s);
+  void send_on(message&& m);
+  bool acknowledge(round& r);
+  void commit(round& r);
+  void complete(round& r);
+
+  void halt(slot& s, const error& reason);
+  void abandon(round& r);
+  void start_over(answer_code to_waiting);
+  void flush_outgoing();
+  void reload_if_possible();
+  void tick(slot& s, std::uint64_t now_ms);
+  void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
+
+  std::unique_ptr<round> take_round();
+
+  store& store_;
+  settle::log& log_;
+  const clock& clock_;
+  shard_host& host_;
+  options options_;
+  bool local_;  ///< outputs to partitions of this shard are delivered within the round
+
+  std::map<partition_id, std::unique_ptr<slot>> slots_;
+  std::deque<slot*> ready_;
+  std::vector<message> outgoing_;  ///< of the round that is computed, to other shards
+  std::vector<std::string> missing_;
+  std::string value_;
+  std::size_t weight_ = 0;  ///< of the round that is computed
+  std::map<round*, std::unique_ptr<round>> in_flight_;
+  std::map<fetch*, std::unique_ptr<fetch>> fetches_;
+  std::vector<std::unique_ptr<round>> spare_rounds_;
+  std::uint64_t epoch_ = 0;
+  bool discarding_ = false;  ///< a round failed: nothing is computed until everything is reloaded
+  statistics statistics_;
+};
+
+}  // namespace settle

@@ -1,0 +1,61 @@
+// Port: the durable, ordered sequence of messages of each partition, and the way replies take.
+// One adapter a technology (adapters/*/log.hpp).
+//
+// Delivery: per sender and destination in the order of append, but a tail may be missing after an
+// error and messages may come again; the links (core/exactly_once/link.hpp) and the table of
+// requests make that exactly once. Therefore append reports nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/ids.hpp"
+#include "core/message.hpp"
+
+namespace settle {
+
+/// One message of a record. A record's messages come in a row and are committed as a whole.
+struct logged_message {
+  settle::message message;
+  std::optional<offset> at;   ///< of the record; nothing where the log does not count
+  std::uint64_t time_ms = 0;  ///< the appender's clock, milliseconds since 1970, for display
+  bool last_of_record = true;
+};
+
+/// Gets a partition's messages. Called on any thread.
+class log_reader {
+ public:
+  virtual ~log_reader() = default;
+  virtual void on_message(logged_message&& m) = 0;
+};
+
+/// Gets the replies to one gateway. Called on any thread.
+class reply_reader {
+ public:
+  virtual ~reply_reader() = default;
+  virtual void on_reply(const reply& r) = 0;
+};
+
+/// Concurrency: every call from any thread.
+class log {
+ public:
+  virtual ~log() = default;
+
+  /// Whether a crashed owner can read again from its watermark. A log that cannot goes only with a
+  /// store that never goes back and that holds the outboxes; it delivers within the process, and
+  /// outputs may be delivered before they are durable (store::one_sequence).
+  virtual bool rereadable() const noexcept = 0;
+
+  /// Appends to the log of m.destination. Never waits.
+  virtual void append(message&& m, std::uint64_t time_ms) = 0;
+  /// Ends a record: what was appended since by this thread may be sent.
+  virtual void flush() = 0;
+
+  /// Delivers everything after `after`. One reader a partition.
+  virtual void follow(partition_id partition, offset after, log_reader& reader) = 0;
+
+  virtual void send_reply(const reply& r) = 0;
+  virtual void follow_replies(std::uint64_t gateway, reply_reader& reader) = 0;
+};
+
+}  // namespace settle
