@@ -1,0 +1,29 @@
+// Log adapter: within the process. Hands messages from thread to thread, keeps nothing, cannot be
+// read again; so it goes only with the embedded store, which holds the outboxes and never goes
+// back.
+//
+// Concurrency: readers are registered before the first message; then any thread.
+#pragma once
+
+#include <map>
+#include <unordered_map>
+
+#include "ports/log.hpp"
+
+namespace settle {
+
+class embedded_log final : public log {
+ public:
+  bool rereadable() const noexcept override { return false; }
+  void append(message&& m, std::uint64_t time_ms) override;
+  void flush() override {}
+  void follow(partition_id partition, offset after, log_reader& reader) override;
+  void send_reply(const reply& r) override;
+  void follow_replies(std::uint64_t gateway, reply_reader& reader) override;
+
+ private:
+  std::map<partition_id, log_reader*> readers_;
+  std::unordered_map<std::uint64_t, reply_reader*> reply_readers_;
+};
+
+}  // namespace settle

@@ -1,0 +1,129 @@
+#include "engine/worker.hpp"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "engine/round.hpp"
+
+namespace settle {
+namespace {
+
+constexpr std::chrono::milliseconds timer_interval{50};
+
+}  // namespace
+
+void worker::mail::clear() {
+  messages.clear();
+  rounds.clear();
+  fetches.clear();
+}
+
+worker::worker(store& s, settle::log& l, const clock& c, const shard::options& o)
+    : work_(context_.get_executor()), timer_(context_), shard_(s, l, c, *this, o) {}
+
+worker::~worker() {
+  stop();
+}
+
+void worker::own(partition_id id, partition_status& status) {
+  shard_.own(id);
+  owned_.emplace_back(id, &status);
+}
+
+void worker::start() {
+  boost::asio::post(context_, [this] {
+    thread_id_ = std::this_thread::get_id();
+    shard_.start();
+    on_timer();
+  });
+  thread_ = std::thread([this] { context_.run(); });
+}
+
+void worker::stop() {
+  if (!thread_.joinable()) return;
+  boost::asio::post(context_, [this] { stopping_ = true; });
+  thread_.join();
+}
+
+template <class Add>
+void worker::post_mail(Add&& add) {
+  bool announce = false;
+  {
+    const std::lock_guard lock(mutex_);
+    add(incoming_);
+    announce = !std::exchange(announced_, true);
+  }
+  if (announce) boost::asio::post(context_, [this] { read_mail(); });
+}
+
+void worker::on_message(logged_message&& m) {
+  if (on_own_thread()) {
+    shard_.receive(std::move(m));
+    wake();
+  } else {
+    post_mail([&](mail& to) { to.messages.push_back(std::move(m)); });
+  }
+}
+
+void worker::round_finished(round& r) noexcept {
+  post_mail([&](mail& to) { to.rounds.push_back(&r); });
+}
+
+void worker::fetch_finished(fetch& f) noexcept {
+  post_mail([&](mail& to) { to.fetches.push_back(&f); });
+}
+
+void worker::read_mail() {
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(incoming_, reading_);
+    announced_ = false;
+  }
+  for (round* r : reading_.rounds) shard_.finished(*r);
+  for (fetch* f : reading_.fetches) shard_.fetched(*f);
+  for (logged_message& m : reading_.messages) shard_.receive(std::move(m));
+  if (!reading_.fetches.empty()) publish();
+  reading_.clear();
+  shard_.run();
+}
+
+void worker::wake() {
+  if (std::exchange(woken_, true)) return;
+  // Behind what the event loop has already found ready, so that one round takes all of it.
+  boost::asio::post(context_, [this] {
+    woken_ = false;
+    shard_.run();
+  });
+}
+
+void worker::on_timer() {
+  shard_.on_timer();
+  publish();
+  if (stopping_ && shard_.idle()) {
+    work_.reset();
+    context_.stop();
+    return;
+  }
+  timer_.expires_after(timer_interval);
+  timer_.async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) on_timer();
+  });
+}
+
+void worker::publish() {
+  for (auto& [id, status] : owned_) {
+    status->phase.store(shard_.phase(id), std::memory_order_relaxed);
+    status->logical_time_ms.store(shard_.logical_time_ms(id), std::memory_order_relaxed);
+  }
+  const shard::statistics now = shard_.count();
+  const std::lock_guard lock(statistics_mutex_);
+  statistics_ = now;
+}
+
+shard::statistics worker::count() const {
+  const std::lock_guard lock(statistics_mutex_);
+  return statistics_;
+}
+
+}  // namespace settle
