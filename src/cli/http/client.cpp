@@ -242,15 +242,15 @@ class client::loop {
   std::vector<std::unique_ptr<connection>> connections_;
 };
 
-client::client(std::unique_ptr<loop> loop) : loop_(std::move(loop)) {}
+client::client(std::unique_ptr<loop> state) : loop_(std::move(state)) {}
 client::client(client&&) noexcept = default;
 client::~client() = default;
 
 result<client> client::open(const url& target, std::size_t connections, clock::duration timeout) {
   allow_many_connections();
-  auto loop = std::make_unique<client::loop>(connections, timeout);
-  if (auto reached = loop->reach(target); !reached) return reached.error();
-  return client(std::move(loop));
+  auto state = std::make_unique<loop>(connections, timeout);
+  if (auto reached = state->reach(target); !reached) return reached.error();
+  return client(std::move(state));
 }
 
 void client::run(traffic& source) { loop_->run(source); }

@@ -71,7 +71,7 @@ class client {
 
  private:
   class loop;
-  explicit client(std::unique_ptr<loop> loop);
+  explicit client(std::unique_ptr<loop> state);
   std::unique_ptr<loop> loop_;
 };
 

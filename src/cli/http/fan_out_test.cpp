@@ -19,10 +19,10 @@ reply unanswered(fate outcome) {
   return r;
 }
 
-const request once{.path = "/payment/pay/1/1"};
-const request repeatable{.path = "/orders/checkout/1", .repeatable = true};
+const request once{"POST", "/payment/pay/1/1", "", false};
+const request repeatable{"POST", "/orders/checkout/1", "", true};
 const retry_policy plain{};
-const retry_policy restarts{.lost_connections = true};
+const retry_policy restarts{true, std::chrono::seconds(60)};
 
 TEST(retries, overload_had_no_effect_so_everything_is_repeated) {
   EXPECT_TRUE(worth_repeating(once, answered(429, 1), plain));
