@@ -68,17 +68,23 @@ void add_checkout(CLI::App& app, std::function<int()>& run) {
   command->footer(checkout_footer);
   command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")->required();
   command->add_option("--connections", wanted.connections, "Requests under way at once")
-      ->check(CLI::Range(1, 100'000))->capture_default_str();
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   command->add_option("--duration", wanted.duration_s, "Seconds measured")
-      ->check(CLI::Range(0.1, 86'400.0))->capture_default_str();
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str();
   command->add_option("--warmup", wanted.warmup_s, "Seconds of load before that, not measured")
-      ->check(CLI::Range(0.0, 3'600.0))->capture_default_str();
+      ->check(CLI::Range(0.0, 3'600.0))
+      ->capture_default_str();
   command->add_option("--orders", wanted.orders, "Orders to fill the shop with")
-      ->check(CLI::Range(1, 100'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
   command->add_option("--items", wanted.items, "Items to fill the shop with")
-      ->check(CLI::Range(1, 100'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
   command->add_option("--user-count", wanted.users, "Users to fill the shop with")
-      ->check(CLI::Range(1, 100'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 100'000'000))
+      ->capture_default_str();
   command->add_flag("--setup,!--no-setup", wanted.setup,
                     "Fill the shop by batch_init first (default), or take it as it is");
   command->add_flag("--repeat", wanted.repeat,
@@ -86,9 +92,11 @@ void add_checkout(CLI::App& app, std::function<int()>& run) {
   command->add_option("--path", wanted.path,
                       "GET this path instead of checking out, e.g. /livez; needs no setup");
   command->add_option("--threads", wanted.threads, "Threads of the load generator")
-      ->check(CLI::Range(1, 256))->capture_default_str();
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   command->add_option("--timeout", wanted.timeout_s, "Seconds until a request counts as lost")
-      ->check(CLI::Range(0.1, 3'600.0))->capture_default_str();
+      ->check(CLI::Range(0.1, 3'600.0))
+      ->capture_default_str();
   command->add_option("--json", given->json_file,
                       "Write all figures to this file; - is standard output");
   command->final_callback([given, &run] { run = [given] { return run_checkout(*given); }; });

@@ -1,5 +1,6 @@
 // The program. Each subcommand is one pair of files in this folder: it adds its flags, and parsing
-// it sets what is run. Exit codes: 0 done, 1 a check found something, 2 wrong usage or not possible.
+// it sets what is run. Exit codes: 0 done, 1 a check found something, 2 wrong usage or not
+// possible.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>

@@ -36,13 +36,17 @@ std::string advice(const flags& given) {
   return text;
 }
 
-int exit_code(const verify::run_report& found) {
+int exit_code(const verify::options& wanted, const verify::run_report& found) {
   if (found.difference_count > 0) return differences_found;
-  if (found.unknown() == 0) return 0;
-  return fail(fmt::format("{} requests got no answer, or a 5xx, so their outcome is not known. "
-                          "Nothing contradicts what was answered. If the shop may restart "
-                          "meanwhile: --allow-restarts repeats them.",
-                          found.unknown()));
+  const std::uint64_t expected = wanted.allow_restarts ? found.unrepeatable : 0;
+  if (found.unknown() <= expected) return 0;
+  return fail(fmt::format(
+      "{} requests got no answer, or a 5xx, so their outcome is not known. "
+      "Nothing contradicts what was answered. {}",
+      found.unknown(),
+      wanted.allow_restarts ? "A longer --patience may help."
+                            : "If the shop may restart meanwhile: --allow-restarts repeats "
+                              "them."));
 }
 
 int run_verify(flags& given) {
@@ -61,11 +65,12 @@ int run_verify(flags& given) {
     if (!written) return fail(written.error().detail);
   }
   std::fflush(stdout);
-  return exit_code(*found);
+  return exit_code(given.wanted, *found);
 }
 
 std::string footer() {
-  std::string text = "\nScenarios, one after another, each with orders, items and users of its own:\n";
+  std::string text =
+      "\nScenarios, one after another, each with orders, items and users of its own:\n";
   for (const verify::scenario& each : verify::scenarios()) {
     text += fmt::format("  {:<14} {}\n", each.name, each.explanation);
   }
@@ -89,32 +94,41 @@ outcomes stayed unknown.)";
 
 void add_sizes(CLI::App& command, verify::options& wanted) {
   command.add_option("--users", wanted.size.users, "Users of a scenario")
-      ->check(CLI::Range(1, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   command.add_option("--items", wanted.size.items, "Items of a scenario with several")
-      ->check(CLI::Range(1, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   command.add_option("--stock", wanted.size.stock, "Pieces of a scarce item")
-      ->check(CLI::Range(0, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   command.add_option("--orders", wanted.size.orders, "Orders of a scenario")
-      ->check(CLI::Range(1, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   command.add_option("--connections", wanted.connections, "Requests under way at once")
-      ->check(CLI::Range(1, 100'000))->capture_default_str();
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   command.add_option("--rounds", wanted.rounds, "How often all scenarios are run")
-      ->check(CLI::Range(1, 1'000'000))->capture_default_str();
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
 }
 
 void add_failures(CLI::App& command, verify::options& wanted) {
   command.add_flag("--allow-restarts", wanted.allow_restarts,
                    "The shop may be killed and restarted meanwhile: requests without an answer, "
                    "502, 503 and 504 are repeated where that is safe");
-  command.add_option("--patience", wanted.patience_s,
-                     "Seconds for which one request is repeated")
-      ->check(CLI::Range(0.0, 86'400.0))->capture_default_str();
+  command.add_option("--patience", wanted.patience_s, "Seconds for which one request is repeated")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->capture_default_str();
   command.add_option("--timeout", wanted.timeout_s, "Seconds until a request counts as lost")
-      ->check(CLI::Range(0.1, 3'600.0))->capture_default_str();
-  command.add_option("--grace", wanted.grace_s,
-                     "Seconds for which a difference may go away before it counts, for shops that "
-                     "compensate after they have answered")
-      ->check(CLI::Range(0.0, 3'600.0))->capture_default_str();
+      ->check(CLI::Range(0.1, 3'600.0))
+      ->capture_default_str();
+  command
+      .add_option("--grace", wanted.grace_s,
+                  "Seconds for which a difference may go away before it counts, for shops that "
+                  "compensate after they have answered")
+      ->check(CLI::Range(0.0, 3'600.0))
+      ->capture_default_str();
 }
 
 }  // namespace

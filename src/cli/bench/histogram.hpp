@@ -23,7 +23,8 @@ class histogram {
   std::uint64_t quantile(double fraction) const noexcept;
 
  private:
-  // Below 2 * half a bucket is 1 ns wide; each further octave has `half` buckets of twice the width.
+  // Below 2 * half a bucket is 1 ns wide; each further octave has `half` buckets of twice the
+  // width.
   static constexpr std::size_t half_bits = 10;
   static constexpr std::size_t half = std::size_t{1} << half_bits;
   static constexpr std::size_t value_bits = 40;

@@ -39,11 +39,11 @@ result<double> fill_the_shop(const options& wanted, report::progress& progress) 
     const http::request request{.path = path, .idempotency_key = {}, .repeatable = true};
     const http::answer answer = send.run({&request, 1}).front();
     if (answer.status != 200) {
-      return error{errc::unavailable,
-                   fmt::format("setup: POST {} answered {} {}\nIf the shop does not allow "
-                               "batch_init, fill it some other way and use --no-setup.",
-                               path, answer.status, answer.status == 0 ? answer.failure
-                                                                       : answer.body)};
+      return error{
+          errc::unavailable,
+          fmt::format("setup: POST {} answered {} {}\nIf the shop does not allow "
+                      "batch_init, fill it some other way and use --no-setup.",
+                      path, answer.status, answer.status == 0 ? answer.failure : answer.body)};
     }
     progress.update(++done, "");
   }
@@ -63,8 +63,8 @@ void show_progress(const load_plan& plan, const options& wanted, const std::atom
     const http::clock::time_point now = http::clock::now();
     if (now - last < std::chrono::milliseconds(500)) continue;
     const std::uint64_t answered = plan.answered.load(std::memory_order_relaxed);
-    const double rate = static_cast<double>(answered - before) /
-                        std::chrono::duration<double>(now - last).count();
+    const double rate =
+        static_cast<double>(answered - before) / std::chrono::duration<double>(now - last).count();
     before = answered;
     last = now;
     if (!warm && now >= plan.measure_from) {
@@ -116,8 +116,8 @@ result<outcome> run(const options& wanted, report::progress& progress) {
   }
   std::vector<http::client> clients;
   for (std::uint64_t i = 0; i < wanted.threads; ++i) {
-    const std::uint64_t mine = wanted.connections / wanted.threads +
-                               (i < wanted.connections % wanted.threads ? 1 : 0);
+    const std::uint64_t mine =
+        wanted.connections / wanted.threads + (i < wanted.connections % wanted.threads ? 1 : 0);
     auto client = http::client::open(wanted.target, mine, whole(wanted.timeout_s));
     if (!client) return client.error();
     clients.push_back(std::move(*client));
@@ -137,14 +137,14 @@ result<outcome> run(const options& wanted, report::progress& progress) {
   }
   found.window_s = std::chrono::duration<double>(end - plan.measure_from).count();
   if (found.window_s <= 0 || found.measured->latency.count() == 0) {
-    return error{errc::invalid,
-                 found.ran_out ? fmt::format("all {} orders were checked out before the warm-up "
-                                             "had ended: use more --orders, or --repeat",
-                                             report::grouped(wanted.orders))
-                 : found.measured->errors.empty()
-                     ? "nothing was answered inside the measured window: use a longer --duration"
-                     : fmt::format("no request was answered: {}",
-                                   found.measured->errors.begin()->first)};
+    return error{
+        errc::invalid,
+        found.ran_out ? fmt::format("all {} orders were checked out before the warm-up "
+                                    "had ended: use more --orders, or --repeat",
+                                    report::grouped(wanted.orders))
+        : found.measured->errors.empty()
+            ? "nothing was answered inside the measured window: use a longer --duration"
+            : fmt::format("no request was answered: {}", found.measured->errors.begin()->first)};
   }
   return found;
 }

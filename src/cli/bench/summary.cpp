@@ -19,7 +19,9 @@ struct named_quantile {
 constexpr named_quantile quantiles[] = {
     {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}};
 
-std::uint64_t rounded(double value) { return static_cast<std::uint64_t>(std::llround(value)); }
+std::uint64_t rounded(double value) {
+  return static_cast<std::uint64_t>(std::llround(value));
+}
 
 std::string what(const options& wanted) {
   return wanted.path.empty() ? "POST /orders/checkout/{id}" : "GET " + wanted.path;
@@ -42,8 +44,9 @@ std::string remarks(const options& wanted, const outcome& found) {
   const auto ok = found.measured->by_status.find(200);
   const std::uint64_t good = ok == found.measured->by_status.end() ? 0 : ok->second;
   if (good < found.measured->latency.count()) {
-    text += "Not every answer was a 200: refusals cost a shop less than checkouts, so the rate "
-            "is not one of checkouts.\n";
+    text +=
+        "Not every answer was a 200: refusals cost a shop less than checkouts, so the rate "
+        "is not one of checkouts.\n";
   }
   return text;
 }
@@ -52,16 +55,16 @@ std::string remarks(const options& wanted, const outcome& found) {
 
 std::string summary(const options& wanted, const outcome& found) {
   const measurement& m = *found.measured;
-  std::string text = fmt::format("\n{}  at {}\n{} connections, {} thread{}, {:.1f} s measured\n\n",
-                                 what(wanted), wanted.target.text(),
-                                 report::grouped(wanted.connections), wanted.threads,
-                                 wanted.threads == 1 ? "" : "s", found.window_s);
+  std::string text =
+      fmt::format("\n{}  at {}\n{} connections, {} thread{}, {:.1f} s measured\n\n", what(wanted),
+                  wanted.target.text(), report::grouped(wanted.connections), wanted.threads,
+                  wanted.threads == 1 ? "" : "s", found.window_s);
   std::vector<std::vector<std::string>> rows = {{"", "found"}};
   rows.push_back({"rate", report::grouped(rounded(found.rate())) + " /s"});
   rows.push_back({"latency mean", report::duration(rounded(m.latency.mean()))});
   for (const auto& [name, fraction] : quantiles) {
-    rows.push_back({fmt::format("latency {}", name),
-                    report::duration(m.latency.quantile(fraction))});
+    rows.push_back(
+        {fmt::format("latency {}", name), report::duration(m.latency.quantile(fraction))});
   }
   rows.push_back({"latency max", report::duration(m.latency.max())});
   for (const auto& [status, n] : m.by_status) {
@@ -89,28 +92,27 @@ std::string to_json(const options& wanted, const outcome& found) {
   for (const auto& [status, n] : m.by_status) answers[std::to_string(status)] = n;
   json::object errors;
   for (const auto& [reason, n] : m.errors) errors[reason] = n;
-  const json::object all{
-      {"command", "bench checkout"},
-      {"url", wanted.target.text()},
-      {"request", what(wanted)},
-      {"connections", wanted.connections},
-      {"threads", wanted.threads},
-      {"orders", wanted.orders},
-      {"items", wanted.items},
-      {"users", wanted.users},
-      {"repeat", wanted.repeat},
-      {"warmup_s", wanted.warmup_s},
-      {"duration_s", wanted.duration_s},
-      {"measured_s", found.window_s},
-      {"setup_s", found.setup_s},
-      {"ran_out_of_orders", found.ran_out},
-      {"rate_per_s", found.rate()},
-      {"latency_us", std::move(latency)},
-      {"answers", std::move(answers)},
-      {"errors", std::move(errors)},
-      {"generator_cores", m.share()},
-      {"generator_busiest_thread", m.busiest},
-      {"generator_is_the_bottleneck", found.generator_is_the_bottleneck()}};
+  const json::object all{{"command", "bench checkout"},
+                         {"url", wanted.target.text()},
+                         {"request", what(wanted)},
+                         {"connections", wanted.connections},
+                         {"threads", wanted.threads},
+                         {"orders", wanted.orders},
+                         {"items", wanted.items},
+                         {"users", wanted.users},
+                         {"repeat", wanted.repeat},
+                         {"warmup_s", wanted.warmup_s},
+                         {"duration_s", wanted.duration_s},
+                         {"measured_s", found.window_s},
+                         {"setup_s", found.setup_s},
+                         {"ran_out_of_orders", found.ran_out},
+                         {"rate_per_s", found.rate()},
+                         {"latency_us", std::move(latency)},
+                         {"answers", std::move(answers)},
+                         {"errors", std::move(errors)},
+                         {"generator_cores", m.share()},
+                         {"generator_busiest_thread", m.busiest},
+                         {"generator_is_the_bottleneck", found.generator_is_the_bottleneck()}};
   return json::serialize(all) + "\n";
 }
 

@@ -142,16 +142,20 @@ class connection {
   void complete(bool close_now) {
     if (close_now) close();
     reused_ = true;
-    report({fate::answered, parser_.status(), parser_.body(), parser_.retry_after_s(), {}, sent_,
+    report({fate::answered,
+            parser_.status(),
+            parser_.body(),
+            parser_.retry_after_s(),
+            {},
+            sent_,
             clock::now()});
   }
 
   void lose(error_code failure) {
     close();
-    fail(fate::lost, timed_out_ ? "no answer in time"
-                     : failure == asio::error::eof
-                         ? "connection closed before the answer"
-                         : failure.message());
+    fail(fate::lost, timed_out_                    ? "no answer in time"
+                     : failure == asio::error::eof ? "connection closed before the answer"
+                                                   : failure.message());
   }
 
   void fail(fate outcome, const std::string& why) {
@@ -244,6 +248,7 @@ class client::loop {
 
 client::client(std::unique_ptr<loop> state) : loop_(std::move(state)) {}
 client::client(client&&) noexcept = default;
+client& client::operator=(client&&) noexcept = default;
 client::~client() = default;
 
 result<client> client::open(const url& target, std::size_t connections, clock::duration timeout) {
@@ -253,7 +258,9 @@ result<client> client::open(const url& target, std::size_t connections, clock::d
   return client(std::move(state));
 }
 
-void client::run(traffic& source) { loop_->run(source); }
+void client::run(traffic& source) {
+  loop_->run(source);
+}
 
 std::string request_text(const url& target, std::string_view method, std::string_view path,
                          std::string_view idempotency_key) {

@@ -60,13 +60,13 @@ class client {
  public:
   /// Resolves the host and opens one connection, so that a wrong address is reported at once
   /// (errc::unavailable). A request without an answer within `timeout` is lost.
-  static result<client> open(const url& target, std::size_t connections,
-                             clock::duration timeout);
+  static result<client> open(const url& target, std::size_t connections, clock::duration timeout);
 
   /// Returns when every connection has finished and no request is under way.
   void run(traffic& source);
 
   client(client&&) noexcept;
+  client& operator=(client&&) noexcept;
   ~client();
 
  private:

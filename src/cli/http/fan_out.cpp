@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds first_pause{20};
-constexpr milliseconds longest_pause{1'000};
+constexpr milliseconds longest_pause{250};
 constexpr int longest_retry_after_s = 10;
 
 /// What one connection is busy with.

@@ -29,7 +29,17 @@ class response_parser {
   std::optional<int> retry_after_s() const { return retry_after_s_; }
 
  private:
-  enum class part { head, length, until_close, chunk_size, chunk, chunk_end, trailer, complete, bad };
+  enum class part {
+    head,
+    length,
+    until_close,
+    chunk_size,
+    chunk,
+    chunk_end,
+    trailer,
+    complete,
+    bad
+  };
 
   bool read_line(std::string_view& rest);
   void read_head();

@@ -63,7 +63,8 @@ TEST(response_parser, connection_closed_too_early_is_bad) {
 TEST(response_parser, interim_response_is_skipped) {
   response_parser parser;
   const std::string text =
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n";
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: "
+      "0\r\n\r\n";
   for (std::size_t piece = 1; piece <= text.size(); ++piece) {
     parser.reset();
     ASSERT_EQ(feed_in_pieces(parser, text, piece), state::done) << piece;

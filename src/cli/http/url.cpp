@@ -38,7 +38,9 @@ std::string url::authority() const {
   return port == 80 ? name : fmt::format("{}:{}", name, port);
 }
 
-std::string url::text() const { return "http://" + authority() + prefix; }
+std::string url::text() const {
+  return "http://" + authority() + prefix;
+}
 
 result<url> parse_url(std::string_view text) {
   std::string_view rest = text;

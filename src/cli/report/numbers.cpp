@@ -47,6 +47,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
         text += fmt::format("  {:>{}}", rows[r][i], widths[i]);
       }
     }
+    while (text.ends_with(' ')) text.pop_back();
     text += '\n';
     if (r > 0) continue;
     for (std::size_t i = 0; i < widths.size(); ++i) {

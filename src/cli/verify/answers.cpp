@@ -36,7 +36,9 @@ std::optional<std::size_t> as_index(std::string_view id, std::size_t count) {
   return index;
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 }  // namespace
 
@@ -84,8 +86,8 @@ std::optional<order> order_of_view(const order_view& view, std::size_t items, st
 }
 
 bool mentions(std::string_view text, std::string_view phrase) {
-  const auto found = std::ranges::search(
-      text, phrase, [](char a, char b) { return lower(a) == lower(b); });
+  const auto found =
+      std::ranges::search(text, phrase, [](char a, char b) { return lower(a) == lower(b); });
   return !found.empty();
 }
 

@@ -27,10 +27,9 @@ TEST(answers, order_is_read) {
 }
 
 TEST(answers, incomplete_order_is_nothing) {
-  for (const char* text :
-       {"", "[]", "{}", R"({"paid":1,"items":[],"user_id":"u","total_cost":0})",
-        R"({"paid":true,"items":[["x"]],"user_id":"u","total_cost":0})",
-        R"({"paid":true,"items":[],"user_id":"u"})"}) {
+  for (const char* text : {"", "[]", "{}", R"({"paid":1,"items":[],"user_id":"u","total_cost":0})",
+                           R"({"paid":true,"items":[["x"]],"user_id":"u","total_cost":0})",
+                           R"({"paid":true,"items":[],"user_id":"u"})"}) {
     EXPECT_FALSE(read_order(text)) << text;
   }
 }

@@ -9,7 +9,9 @@
 namespace settle::verify {
 namespace {
 
-std::string text(std::int64_t n) { return std::to_string(n); }
+std::string text(std::int64_t n) {
+  return std::to_string(n);
+}
 
 /// The sum that a balance may have moved by: more than one value where outcomes are unknown.
 struct span_of_change {
@@ -93,9 +95,9 @@ class auditor {
 
   const ledger& facts_;
   std::vector<order_story> stories_;
-  std::vector<std::int64_t> sold_;           ///< of each item, in paid orders
-  std::vector<std::int64_t> spent_;          ///< by each user, for paid orders
-  std::vector<span_of_change> item_moves_;   ///< of each item, outside of checkouts
+  std::vector<std::int64_t> sold_;          ///< of each item, in paid orders
+  std::vector<std::int64_t> spent_;         ///< by each user, for paid orders
+  std::vector<span_of_change> item_moves_;  ///< of each item, outside of checkouts
   std::vector<span_of_change> user_moves_;
   findings found_;
 };
@@ -160,8 +162,7 @@ void auditor::check_repeats() {
     const time_point began = each.key.empty() ? each.began : first_use[each.key];
     if (!refusal || began <= stories_[each.order].first_done) continue;
     ++wrong;
-    differ("paid, then refused", "order " + facts_.orders[each.order].id, "200 again",
-           each.answer);
+    differ("paid, then refused", "order " + facts_.orders[each.order].id, "200 again", each.answer);
   }
   add_row("paid, then refused", 0, wrong);
 }
@@ -322,6 +323,8 @@ void auditor::check_sales() {
 
 }  // namespace
 
-findings differences(const ledger& facts) { return auditor(facts).run(); }
+findings differences(const ledger& facts) {
+  return auditor(facts).run();
+}
 
 }  // namespace settle::verify

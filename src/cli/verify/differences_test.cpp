@@ -7,7 +7,9 @@
 namespace settle::verify {
 namespace {
 
-time_point at(int second) { return time_point(std::chrono::seconds(second)); }
+time_point at(int second) {
+  return time_point(std::chrono::seconds(second));
+}
 
 /// A shop with one item (10 pieces at 5) and orders of one piece, each of its own user with 20.
 struct small_shop {
@@ -18,14 +20,15 @@ struct small_shop {
     for (std::size_t i = 0; i < orders; ++i) {
       const std::string id = std::to_string(i);
       facts.users.push_back({"u" + id, 20, 20, {}});
-      facts.orders.push_back({"o" + id, i, {{0, 1}}, order_view{false, "u" + id, 5, {{"item", 1}}}});
+      facts.orders.push_back(
+          {"o" + id, i, {{0, 1}}, order_view{false, "u" + id, 5, {{"item", 1}}}});
     }
   }
 
   void answer(std::size_t order, verdict outcome, int began = 0, std::string key = {},
               std::string text = {}) {
-    facts.attempts.push_back({order, std::move(key), outcome, std::move(text), at(began),
-                              at(began + 1)});
+    facts.attempts.push_back(
+        {order, std::move(key), outcome, std::move(text), at(began), at(began + 1)});
   }
   /// What a correct shop does when it answers 200.
   void sell(std::size_t order) {
@@ -36,8 +39,8 @@ struct small_shop {
   }
   void change_credit(std::size_t user, std::int64_t delta, verdict outcome, std::string key = {},
                      std::string text = {}) {
-    facts.moves.push_back({move::balance::credit, user, delta, std::move(key), outcome,
-                           std::move(text)});
+    facts.moves.push_back(
+        {move::balance::credit, user, delta, std::move(key), outcome, std::move(text)});
   }
   std::vector<std::string> checks() const {
     std::vector<std::string> names;
@@ -173,9 +176,8 @@ TEST(differences, other_contents_are_found) {
   shop.facts.orders[1].view->total_cost = 6;
   shop.facts.orders[2].view->user = "u0";
   shop.facts.orders[3].view.reset();
-  EXPECT_EQ(shop.checks(),
-            (names{"orders that cannot be read", "orders with other contents",
-                   "orders with other contents", "orders with other contents"}));
+  EXPECT_EQ(shop.checks(), (names{"orders that cannot be read", "orders with other contents",
+                                  "orders with other contents", "orders with other contents"}));
 }
 
 TEST(differences, same_item_on_two_lines_may_be_shown_merged) {

@@ -12,6 +12,7 @@ namespace settle::verify {
 namespace {
 
 constexpr std::size_t differences_kept = 10'000;
+constexpr auto reach_pause = std::chrono::milliseconds(200);
 constexpr auto reread_pause = std::chrono::milliseconds(500);
 // A request whose connection was lost may still be under way; its effect comes within a shop's
 // deadline.
@@ -31,13 +32,20 @@ std::uint64_t count_unknown(const ledger& facts) {
                                     std::ranges::count_if(facts.moves, unknown));
 }
 
+shop::keys use_of_keys(const options& wanted) {
+  if (!wanted.keys) return shop::keys::none;
+  return wanted.allow_restarts ? shop::keys::all : shop::keys::some;
+}
+
 class runner {
  public:
   runner(const options& wanted, report::progress& progress, http::client& client)
-      : wanted_(wanted), progress_(progress),
+      : wanted_(wanted),
+        progress_(progress),
         send_(client, wanted.target, {wanted.allow_restarts, whole(wanted.patience_s)},
               wanted.seed),
-        shop_(send_, progress, wanted.keys, wanted.seed), random_(wanted.seed) {}
+        shop_(send_, progress, use_of_keys(wanted), wanted.seed),
+        random_(wanted.seed) {}
 
   result<run_report> run() {
     const http::clock::time_point began = http::clock::now();
@@ -121,7 +129,10 @@ void runner::add(std::size_t round, const ledger& facts, findings found, double 
   sum.changes += facts.moves.size();
   sum.seconds += seconds;
   for (const attempt& each : facts.attempts) ++sum.outcomes[static_cast<std::size_t>(each.outcome)];
-  for (const move& each : facts.moves) ++sum.outcomes[static_cast<std::size_t>(each.outcome)];
+  for (const move& each : facts.moves) {
+    ++sum.outcomes[static_cast<std::size_t>(each.outcome)];
+    if (each.outcome == verdict::unknown && each.key.empty()) ++report_.unrepeatable;
+  }
   for (const row& each : found.rows) {
     const auto at = std::ranges::find(sum.rows, each.check, &row::check);
     if (at == sum.rows.end()) {
@@ -150,7 +161,13 @@ std::uint64_t run_report::unknown() const {
 }
 
 result<run_report> run(const options& wanted, report::progress& progress) {
+  const http::clock::time_point began = http::clock::now();
   auto client = http::client::open(wanted.target, wanted.connections, whole(wanted.timeout_s));
+  // It may just be restarting.
+  while (!client && wanted.allow_restarts && seconds_since(began) < wanted.patience_s) {
+    std::this_thread::sleep_for(reach_pause);
+    client = http::client::open(wanted.target, wanted.connections, whole(wanted.timeout_s));
+  }
   if (!client) return client.error();
   return runner(wanted, progress, *client).run();
 }

@@ -53,7 +53,11 @@ struct run_report {
   http::traffic_counts traffic;
   double seconds = 0;
 
-  /// Requests whose outcome stayed unknown.
+  /// Of the unknown ones, those that no patience could have cleared up: neither a checkout nor
+  /// with a key.
+  std::uint64_t unrepeatable = 0;
+
+  /// Checkouts and changes whose outcome stayed unknown.
   std::uint64_t unknown() const;
 };
 

@@ -27,8 +27,7 @@ std::vector<checkout_plan> each_once(shop& shop, const ledger& facts, random_sou
                                      double keyed) {
   std::vector<checkout_plan> plans;
   for (std::size_t order : shuffled_orders(facts, random)) {
-    const bool with_key = shop.keys() && chance(random, keyed);
-    plans.push_back({order, with_key ? shop.fresh_key() : ""});
+    plans.push_back({order, chance(random, keyed) ? shop.fresh_key() : ""});
   }
   return plans;
 }
@@ -81,8 +80,8 @@ std::vector<line> some_lines(const sizes& size, random_source& random) {
   std::vector<line> lines;
   const auto count = pick<std::size_t>(random, 1, 4);
   for (std::size_t i = 0; i < count; ++i) {
-    lines.push_back({pick<std::size_t>(random, 0, size.items - 1),
-                     pick<std::int64_t>(random, 1, 3)});
+    lines.push_back(
+        {pick<std::size_t>(random, 0, size.items - 1), pick<std::int64_t>(random, 1, 3)});
   }
   // The same item on two lines: both must be counted.
   if (chance(random, 0.15)) lines.push_back({lines[0].item, 1});
@@ -133,18 +132,17 @@ result<void> run_repeated(shop& shop, const sizes& size, random_source& random, 
   std::vector<checkout_plan> first;
   std::vector<checkout_plan> second;
   for (std::size_t order : shuffled_orders(facts, random)) {
-    const std::string shared = shop.keys() ? shop.fresh_key() : "";
-    const std::string own = shop.keys() ? shop.fresh_key() : "";
+    const std::string shared = shop.fresh_key();
+    const std::string own = shop.fresh_key();
     for (const std::string& key : {std::string(), shared, own, shared, std::string()}) {
       first.push_back({order, key});
     }
     second.push_back({order, ""});
-    if (shop.keys()) second.push_back({order, shared});
+    if (shop.has_keys()) second.push_back({order, shared});
   }
   shop.check_out(facts, first);
   const std::int64_t missing = wanted - wanted / 2;
-  shop.change(facts, {{move::balance::stock, 0, missing, shop.keys() ? shop.fresh_key() : "",
-                       verdict::unknown, ""}});
+  shop.change(facts, {{move::balance::stock, 0, missing, shop.fresh_key(), verdict::unknown, ""}});
   if (facts.moves.back().outcome != verdict::done) {
     return error{errc::unavailable, "filling up the goods: " + facts.moves.back().answer};
   }
@@ -167,12 +165,11 @@ result<void> run_balances(shop& shop, const sizes& size, random_source& random, 
   for (std::size_t i = 0; i < size.orders; ++i) {
     move one;
     one.of = chance(random, 0.5) ? move::balance::stock : move::balance::credit;
-    one.index = pick<std::size_t>(
-        random, 0, (one.of == move::balance::stock ? size.items : users) - 1);
+    one.index =
+        pick<std::size_t>(random, 0, (one.of == move::balance::stock ? size.items : users) - 1);
     one.delta = pick<std::int64_t>(random, 1, 50) * (chance(random, 0.6) ? -1 : 1);
-    const bool keyed = shop.keys() && chance(random, 0.6);
-    if (keyed) one.key = shop.fresh_key();
-    for (int n = 0; n < (keyed ? repeats : 1); ++n) moves.push_back(one);
+    if (chance(random, 0.6) || shop.needs_keys()) one.key = shop.fresh_key();
+    for (int n = 0; n < (one.key.empty() ? 1 : repeats); ++n) moves.push_back(one);
   }
   shop.change(facts, std::move(moves));
   return {};
@@ -194,8 +191,7 @@ constexpr scenario all[] = {
     {"little credit", "goods for all: each user gets exactly what he can afford",
      run_little_credit},
     {"mixed", "several items an order, too few of everything", run_mixed},
-    {"repeated", "five checkouts of each order at once, then again after filling up",
-     run_repeated},
+    {"repeated", "five checkouts of each order at once, then again after filling up", run_repeated},
     {"balances", "concurrent changes of credit and stock, repeated where they carry a key",
      run_balances},
 };
@@ -204,7 +200,11 @@ constexpr scenario batch = {"batch_init", "a shop filled by batch_init, every or
 
 }  // namespace
 
-std::span<const scenario> scenarios() { return all; }
-const scenario& batch_init_scenario() { return batch; }
+std::span<const scenario> scenarios() {
+  return all;
+}
+const scenario& batch_init_scenario() {
+  return batch;
+}
 
 }  // namespace settle::verify

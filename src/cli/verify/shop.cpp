@@ -46,14 +46,16 @@ verdict verdict_of(const http::answer& answer) {
   return verdict::refused;
 }
 
-shop::shop(http::fan_out& send, report::progress& progress, bool keys, std::uint64_t seed)
-    : send_(send), progress_(progress), keys_(keys) {
+shop::shop(http::fan_out& send, report::progress& progress, keys use, std::uint64_t seed)
+    : send_(send), progress_(progress), use_(use) {
   // The seed alone would give the keys of an earlier run with it, and so that run's answers.
   std::random_device random;
   run_ = fmt::format("verify-{:x}-{:08x}{:08x}", seed, random(), random());
 }
 
-std::string shop::fresh_key() { return fmt::format("{}-{}", run_, ++last_key_); }
+std::string shop::fresh_key() {
+  return has_keys() ? fmt::format("{}-{}", run_, ++last_key_) : std::string();
+}
 
 std::vector<http::answer> shop::send(std::string_view phase,
                                      const std::vector<http::request>& requests) {
@@ -66,7 +68,7 @@ result<std::vector<std::string>> shop::create(std::string_view phase, std::strin
                                               const std::vector<std::string>& paths) {
   std::vector<http::request> requests;
   for (const std::string& path : paths) {
-    requests.push_back({"POST", path, keys_ ? fresh_key() : "", true});
+    requests.push_back({"POST", path, fresh_key(), true});
   }
   std::vector<std::string> ids;
   const std::vector<http::answer> answers = send(phase, requests);
@@ -81,7 +83,7 @@ result<std::vector<std::string>> shop::create(std::string_view phase, std::strin
 result<void> shop::fill(std::string_view phase, const std::vector<std::string>& paths) {
   std::vector<http::request> requests;
   for (const std::string& path : paths) {
-    requests.push_back({"POST", path, keys_ ? fresh_key() : "", keys_});
+    requests.push_back({"POST", path, fresh_key(), has_keys()});
   }
   const std::vector<http::answer> answers = send(phase, requests);
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -105,12 +107,13 @@ result<void> shop::create_items(ledger& facts, const std::vector<std::int64_t>& 
 }
 
 result<void> shop::create_users(ledger& facts, const std::vector<std::int64_t>& credits) {
-  auto ids = create("users", "user_id",
-                    std::vector<std::string>(credits.size(), "/payment/create_user"));
+  auto ids =
+      create("users", "user_id", std::vector<std::string>(credits.size(), "/payment/create_user"));
   if (!ids) return ids.error();
   std::vector<std::string> paths;
   for (std::size_t i = 0; i < ids->size(); ++i) {
-    if (credits[i] > 0) paths.push_back(fmt::format("/payment/add_funds/{}/{}", (*ids)[i], credits[i]));
+    if (credits[i] > 0)
+      paths.push_back(fmt::format("/payment/add_funds/{}/{}", (*ids)[i], credits[i]));
     facts.users.push_back({(*ids)[i], credits[i], {}, {}});
   }
   return fill("credit", paths);
@@ -134,8 +137,8 @@ result<void> shop::create_orders(ledger& facts, const std::vector<order_plan>& p
     for (std::size_t i = 0; i < plans.size(); ++i) {
       if (at >= plans[i].lines.size()) continue;
       const line& each = plans[i].lines[at];
-      paths.push_back(fmt::format("/orders/addItem/{}/{}/{}", (*ids)[i],
-                                  facts.items[each.item].id, each.quantity));
+      paths.push_back(fmt::format("/orders/addItem/{}/{}/{}", (*ids)[i], facts.items[each.item].id,
+                                  each.quantity));
     }
     if (auto filled = fill("order lines", paths); !filled) return filled;
   }
@@ -145,7 +148,7 @@ result<void> shop::create_orders(ledger& facts, const std::vector<order_plan>& p
 /// One after the other. Each overwrites, so it may be repeated.
 result<void> shop::fill_by_batch_init(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
-    const std::vector<http::request> one{{"POST", path, keys_ ? fresh_key() : "", true}};
+    const std::vector<http::request> one{{"POST", path, fresh_key(), true}};
     const std::vector<http::answer> answers = send("batch_init", one);
     if (answers[0].status != 200) return cannot("batch_init", one[0], answers[0]);
   }

@@ -26,13 +26,17 @@ struct checkout_plan {
 
 class shop {
  public:
-  /// With `keys`, what cannot be repeated safely otherwise carries an Idempotency-Key.
-  shop(http::fan_out& send, report::progress& progress, bool keys, std::uint64_t seed);
+  /// How Idempotency-Key is used: not at all, where it is to be verified, or with everything that
+  /// could not be repeated safely without.
+  enum class keys { none, some, all };
+
+  shop(http::fan_out& send, report::progress& progress, keys use, std::uint64_t seed);
 
   /// Shown by the progress bar until the next call.
   void begin_scenario(std::string label) { label_ = std::move(label); }
-  bool keys() const { return keys_; }
-  /// Never the same twice, also between runs.
+  bool has_keys() const { return use_ != keys::none; }
+  bool needs_keys() const { return use_ == keys::all; }
+  /// Never the same twice, also between runs. Empty if the shop has no keys.
   std::string fresh_key();
 
   // Setup: the first request that fails ends it. Items and users are appended to the ledger.
@@ -52,7 +56,8 @@ class shop {
   result<void> read_back(ledger& facts);
 
  private:
-  std::vector<http::answer> send(std::string_view phase, const std::vector<http::request>& requests);
+  std::vector<http::answer> send(std::string_view phase,
+                                 const std::vector<http::request>& requests);
   result<std::vector<std::string>> create(std::string_view phase, std::string_view id_name,
                                           const std::vector<std::string>& paths);
   result<void> fill(std::string_view phase, const std::vector<std::string>& paths);
@@ -60,7 +65,7 @@ class shop {
 
   http::fan_out& send_;
   report::progress& progress_;
-  bool keys_;
+  keys use_;
   std::string run_;  ///< names this run in its keys
   std::uint64_t last_key_ = 0;
   std::string label_;

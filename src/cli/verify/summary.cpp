@@ -32,7 +32,8 @@ void add_rows(std::vector<std::vector<std::string>>& rows, const scenario_report
     rows.push_back({"  " + each.check, expected_text(each), grouped(each.found),
                     each.right() ? "" : "DIFFERS"});
   }
-  if (plain > 0) rows.push_back({fmt::format("  {} checks for what must not be", plain), "0", "0", ""});
+  if (plain > 0)
+    rows.push_back({fmt::format("  {} checks for what must not be", plain), "0", "0", ""});
 }
 
 std::string answers_text(const scenario_report& scenario) {
@@ -71,7 +72,7 @@ json::object scenario_json(const scenario_report& scenario) {
                                   {"expected_most", each.most},
                                   {"found", each.found}});
   }
-  return {{"name", scenario.name},         {"orders", scenario.orders},
+  return {{"name", scenario.name},           {"orders", scenario.orders},
           {"checkouts", scenario.checkouts}, {"changes", scenario.changes},
           {"outcomes", std::move(outcomes)}, {"checks", std::move(checks)},
           {"seconds", scenario.seconds}};
@@ -99,9 +100,9 @@ std::string summary(const options& wanted, const run_report& found) {
   }
   const http::traffic_counts& traffic = found.traffic;
   if (traffic.repeated + traffic.lost + traffic.not_sent > 0) {
-    text += fmt::format("  {} connections refused, {} lost; {} requests sent again\n",
-                        grouped(traffic.not_sent), grouped(traffic.lost),
-                        grouped(traffic.repeated));
+    text +=
+        fmt::format("  {} connections refused, {} lost; {} requests sent again\n",
+                    grouped(traffic.not_sent), grouped(traffic.lost), grouped(traffic.repeated));
   }
   if (!found.differences.empty()) text += list_differences(found);
   text += fmt::format("\n{} difference{}", grouped(found.difference_count),
