@@ -17,14 +17,15 @@ endif()
 
 # settle_library(NAME DEPS target...)
 #
-# A static library `settle_NAME` from the folder's *.cpp (subfolders included), and, where there are
+# A static library `settle_NAME` from the folder's *.cpp (subfolders included, main.cpp left out for
+# a program of the folder's own), and, where there are
 # *_test.cpp files beside them, one test program `NAME_test` that ctest runs. The dependencies named
 # here are the only ones the folder can include from, which holds the direction core <- ports <- ...
 function(settle_library name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   add_library(settle_${name} STATIC ${sources})
   target_link_libraries(settle_${name} PRIVATE settle_flags PUBLIC ${ARG_DEPS})

@@ -1,0 +1,32 @@
+// The program. Each subcommand is one pair of files in this folder: it adds its flags, and parsing
+// it sets what is run. Exit codes: 0 done, 1 a check found something, 2 wrong usage or not
+// possible.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+#include "cli/bench.hpp"
+#include "cli/verify.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app("Settle: a checkout that takes the money and the goods, or neither.", "settle");
+  app.set_version_flag("--version", "settle " SETTLE_VERSION);
+  app.require_subcommand(1);
+  app.footer("`settle COMMAND --help` explains a command.");
+  std::function<int()> run;
+  // add_serve_command(app, run);  (serve.hpp)
+  settle::cli::add_verify_command(app, run);
+  settle::cli::add_bench_command(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  try {
+    return run();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "settle: %s\n", e.what());
+    return 2;
+  }
+}

@@ -1,0 +1,15 @@
+// `settle verify`: the consistency check of any shop that speaks the HTTP contract.
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace settle::cli {
+
+/// Adds the subcommand; parsing it sets `run`, whose result is the exit code.
+void add_verify_command(CLI::App& app, std::function<int()>& run);
+
+}  // namespace settle::cli
