@@ -1,0 +1,126 @@
+#include "adapters/embedded/overlay_table.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.hpp"
+
+namespace settle::embedded {
+namespace {
+
+constexpr std::size_t first_slots = 16;
+constexpr std::size_t first_block = 1 << 10;
+constexpr std::size_t largest_block = 256 << 10;
+
+std::uint64_t hash_of(std::string_view key) {
+  return XXH3_64bits(key.data(), key.size());
+}
+
+/// The first eight bytes as a number that compares as they do: most comparisons of a sort end here.
+std::uint64_t prefix_of(std::string_view key) {
+  std::uint64_t prefix = 0;
+  std::memcpy(&prefix, key.data(), std::min(key.size(), sizeof prefix));
+  return __builtin_bswap64(prefix);
+}
+
+}  // namespace
+
+/// Followed by the key's bytes and room for `capacity` bytes of value.
+struct overlay_table::entry {
+  std::uint32_t key_size;
+  std::uint32_t value_size;
+  std::uint32_t capacity;
+  bool erased;
+
+  char* key_bytes() { return reinterpret_cast<char*>(this + 1); }
+  std::string_view key() { return {key_bytes(), key_size}; }
+  char* value_bytes() { return key_bytes() + key_size; }
+  std::string_view value() { return {value_bytes(), value_size}; }
+};
+
+std::optional<overlay_table::found> overlay_table::find(std::string_view key) const {
+  if (slots_.empty()) return std::nullopt;
+  const std::uint64_t hash = hash_of(key);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = hash & mask; slots_[i].at != nullptr; i = (i + 1) & mask) {
+    if (slots_[i].hash != hash || slots_[i].at->key() != key) continue;
+    return found{slots_[i].at->erased, slots_[i].at->value()};
+  }
+  return std::nullopt;
+}
+
+overlay_table::slot& overlay_table::locate(std::string_view key, std::uint64_t hash) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t i = hash & mask;
+  while (slots_[i].at != nullptr && (slots_[i].hash != hash || slots_[i].at->key() != key)) {
+    i = (i + 1) & mask;
+  }
+  return slots_[i];
+}
+
+void overlay_table::assign(std::string_view key, std::string_view value, bool erased) {
+  CHECK(key.size() <= UINT32_MAX && value.size() <= UINT32_MAX, "sizes fit an entry");
+  if (4 * (size_ + 1) > 3 * slots_.size()) grow();
+  const std::uint64_t hash = hash_of(key);
+  slot& place = locate(key, hash);
+  if (place.at == nullptr) {
+    ++size_;
+    place = {hash, allocate(key, value.size())};
+  } else if (place.at->capacity < value.size()) {
+    // A value that grows once grows again: double the room, so that a growing one wastes at most
+    // as much as it needs.
+    place.at = allocate(key, std::max<std::size_t>(value.size(), 2 * place.at->capacity));
+  }
+  place.at->value_size = static_cast<std::uint32_t>(value.size());
+  place.at->erased = erased;
+  if (!value.empty()) std::memcpy(place.at->value_bytes(), value.data(), value.size());
+}
+
+void overlay_table::grow() {
+  std::vector<slot> old(std::max(first_slots, 2 * slots_.size()));
+  old.swap(slots_);
+  const std::size_t mask = slots_.size() - 1;
+  for (const slot& moved : old) {
+    if (moved.at == nullptr) continue;
+    std::size_t i = moved.hash & mask;
+    while (slots_[i].at != nullptr) i = (i + 1) & mask;
+    slots_[i] = moved;
+  }
+}
+
+overlay_table::entry* overlay_table::allocate(std::string_view key, std::size_t capacity) {
+  capacity = std::min<std::size_t>(capacity, UINT32_MAX);
+  std::size_t needed = sizeof(entry) + key.size() + capacity;
+  needed = (needed + alignof(entry) - 1) & ~(alignof(entry) - 1);
+  if (static_cast<std::size_t>(free_end_ - free_begin_) < needed) {
+    const std::size_t size = std::max(needed, std::clamp(block_bytes_, first_block, largest_block));
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    block_bytes_ += size;
+    free_begin_ = blocks_.back().get();
+    free_end_ = free_begin_ + size;
+  }
+  auto* made = new (free_begin_)
+      entry{static_cast<std::uint32_t>(key.size()), 0, static_cast<std::uint32_t>(capacity), false};
+  free_begin_ += needed;
+  if (!key.empty()) std::memcpy(made->key_bytes(), key.data(), key.size());
+  return made;
+}
+
+std::vector<overlay_table::item> overlay_table::sorted() const {
+  std::vector<std::pair<std::uint64_t, entry*>> order;
+  order.reserve(size_);
+  for (const slot& used : slots_) {
+    if (used.at != nullptr) order.emplace_back(prefix_of(used.at->key()), used.at);
+  }
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : a.second->key() < b.second->key();
+  });
+  std::vector<item> items;
+  items.reserve(size_);
+  for (const auto& [prefix, at] : order) items.push_back({at->key(), {at->erased, at->value()}});
+  return items;
+}
+
+}  // namespace settle::embedded

@@ -1,0 +1,65 @@
+// A hash table from key to value or tombstone, made for one life: it grows, is frozen, is written
+// out sorted, and is dropped as a whole. Entries lie in blocks that only go away with the table.
+//
+// Concurrency: none of its own; the overlay has a lock a partition. A table that nobody changes any
+// more may be read by many threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace settle::embedded {
+
+class overlay_table {
+ public:
+  /// What the table knows of a key. `erased` hides an older value below; views live as long as the
+  /// entry is not changed.
+  struct found {
+    bool erased = false;
+    std::string_view value;
+  };
+  struct item {
+    std::string_view key;
+    found what;
+  };
+
+  void put(std::string_view key, std::string_view value) { assign(key, value, false); }
+  void erase(std::string_view key) { assign(key, {}, true); }
+
+  /// Nothing if the table has never heard of the key.
+  std::optional<found> find(std::string_view key) const;
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  /// Memory in use.
+  std::size_t bytes() const { return block_bytes_ + slots_.size() * sizeof(slot); }
+
+  /// Everything, by key in byte order.
+  std::vector<item> sorted() const;
+
+ private:
+  struct entry;
+  struct slot {
+    std::uint64_t hash = 0;
+    entry* at = nullptr;
+  };
+
+  void assign(std::string_view key, std::string_view value, bool erased);
+  slot& locate(std::string_view key, std::uint64_t hash);
+  void grow();
+  entry* allocate(std::string_view key, std::size_t capacity);
+
+  std::vector<slot> slots_;  ///< open addressing, a power of two, at most 3/4 full
+  std::size_t size_ = 0;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* free_begin_ = nullptr;  ///< in the last block
+  char* free_end_ = nullptr;
+  std::size_t block_bytes_ = 0;
+};
+
+}  // namespace settle::embedded
