@@ -126,10 +126,11 @@ problem problem_of(const parsed_request& request, const answer& given) {
     case answer_code::overloaded:
       return {problem_code::overloaded, "Too much at once; nothing was changed; try again", {}};
     case answer_code::storage_full:
-      return {problem_code::storage_full, "There is no room to write; nothing was changed", {}};
+      return {
+          problem_code::storage_full, "There is no room to write; it goes on when there is", {}};
     case answer_code::partition_halted:
       return {problem_code::partition_halted,
-              "The partition is halted until an operator has looked; nothing was changed",
+              "The partition is halted until an operator has looked",
               {}};
     case answer_code::unavailable:
       return {problem_code::unavailable, "Not served right now; nothing was changed", {}};
