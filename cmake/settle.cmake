@@ -21,9 +21,13 @@ endif()
 # a program of the folder's own), and, where there are
 # *_test.cpp files beside them, one test program `NAME_test` that ctest runs. The dependencies named
 # here are the only ones the folder can include from, which holds the direction core <- ports <- ...
+# EXCEPT names subfolders that are targets of their own.
 function(settle_library name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(folder ${ARG_EXCEPT})
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/${folder}/")
+  endforeach()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")

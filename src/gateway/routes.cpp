@@ -1,0 +1,344 @@
+#include "gateway/routes.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/check.hpp"
+#include "core/exactly_once/checkpoint_keys.hpp"
+#include "gateway/batch_init.hpp"
+#include "gateway/contract/trace_parent.hpp"
+
+namespace settle::gateway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::string_view index_head = "Settle ";
+constexpr std::string_view index_body =
+    ": orders, stock and payment with an atomic checkout\n\n"
+    "/openapi.json  the HTTP contract (OpenAPI 3.1)\n"
+    "/metrics       metrics (Prometheus)\n"
+    "/readyz        whether requests can be served\n"
+    "/livez         whether the process runs\n";
+
+std::uint64_t now_ns() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
+}
+
+bool is_batch_init(route_id route) {
+  return route == route_id::init_orders || route == route_id::init_items ||
+         route == route_id::init_users;
+}
+
+/// One more request under way, for as long as this lives.
+class pending_guard {
+ public:
+  explicit pending_guard(owned_counter& count) : count_(count) { count_.add(1); }
+  ~pending_guard() { count_.subtract(1); }
+  pending_guard(const pending_guard&) = delete;
+  pending_guard& operator=(const pending_guard&) = delete;
+
+ private:
+  owned_counter& count_;
+};
+
+/// Where a command goes, and with what.
+struct addressed_command {
+  service target;
+  entity_id entity;  ///< selects the partition
+  message_body body;
+};
+
+addressed_command command_of(const parsed_request& r, const request_id& request) {
+  const entity_id& id = r.ids[0];
+  const std::int64_t n = r.numbers[0];
+  switch (r.route) {
+    case route_id::create_order:
+      return {service::order, request.to_entity_id(), body::create_order{id}};
+    case route_id::add_item:
+      return {service::order, id, body::add_item{id, r.ids[1], quantity{n}}};
+    case route_id::checkout:
+      return {service::order, id, body::checkout{id}};
+    case route_id::create_item:
+      return {service::stock, request.to_entity_id(), body::create_item{money{n}}};
+    case route_id::add_stock:
+      return {service::stock, id, body::add_stock{id, quantity{n}}};
+    case route_id::subtract_stock:
+      return {service::stock, id, body::subtract_stock{id, quantity{n}}};
+    case route_id::create_user:
+      return {service::payment, request.to_entity_id(), body::create_user{}};
+    case route_id::add_funds:
+      return {service::payment, id, body::add_funds{id, money{n}}};
+    case route_id::pay:
+      return {service::payment, id, body::pay{id, money{n}}};
+    case route_id::init_orders:
+    case route_id::init_items:
+    case route_id::init_users:
+    case route_id::find_order:
+    case route_id::order_history:
+    case route_id::find_item:
+    case route_id::find_user:
+    case route_id::livez:
+    case route_id::readyz:
+    case route_id::orders_health:
+    case route_id::stock_health:
+    case route_id::payment_health:
+    case route_id::metrics:
+    case route_id::openapi:
+    case route_id::index:
+    case route_id::none:
+      break;
+  }
+  CHECK(false, "the route is not one command");
+}
+
+service service_of_find(route_id route) {
+  if (route == route_id::find_item) return service::stock;
+  if (route == route_id::find_user) return service::payment;
+  return service::order;
+}
+
+/// What a failed read means for the client; the operator finds the rest in the log.
+problem read_problem(partition_id partition, const error& failure) {
+  spdlog::error("reading {} failed: {}: {}", partition.text(), name(failure.code), failure.detail);
+  if (failure.code == errc::corrupt || failure.code == errc::incompatible) {
+    return {
+        problem_code::corrupt_data, "The stored data cannot be read; an operator must look", {}};
+  }
+  return {problem_code::unavailable, "The data cannot be read right now; try again", {}};
+}
+
+problem corrupt_problem(partition_id partition, std::string_view what) {
+  spdlog::error("the value of {} in {} cannot be decoded", what, partition.text());
+  return {problem_code::corrupt_data, "The stored data cannot be read; an operator must look", {}};
+}
+
+/// False if the bytes are not what the route finds.
+bool write_found(http_response& out, const parsed_request& request, std::string_view bytes) {
+  if (request.route == route_id::find_item) {
+    const auto found = decode_item(bytes);
+    if (found) write_item(out, *found);
+    return found.has_value();
+  }
+  if (request.route == route_id::find_user) {
+    const auto found = decode_user(bytes);
+    if (found) write_user(out, request.ids[0], *found);
+    return found.has_value();
+  }
+  const auto found = decode_order(bytes);
+  if (found) write_order(out, request.ids[0], *found);
+  return found.has_value();
+}
+
+}  // namespace
+
+request_handler::request_handler(handler_context& shared, std::size_t lane, dispatcher& to)
+    : shared_(shared),
+      metrics_(*shared.lanes[lane]),
+      to_(to),
+      most_pending_(
+          std::max<std::size_t>(shared.options.pending_requests / shared.lanes.size(), 1)) {}
+
+std::string_view request_handler::trusted_header() const noexcept {
+  return shared_.options.trusted_header;
+}
+
+void request_handler::count(const http_exchange& exchange) noexcept {
+  const std::uint64_t since = exchange.received_ns == 0 ? 0 : now_ns() - exchange.received_ns;
+  metrics_.count(exchange.parsed.route, exchange.response.status, since);
+}
+
+void request_handler::refuse(http_exchange& exchange, const problem& why) {
+  exchange.parsed.route = route_id::none;
+  exchange.received_ns = 0;
+  write_problem(exchange.response, why);
+  count(exchange);
+}
+
+bool request_handler::answer_now(http_exchange& exchange) {
+  exchange.received_ns = now_ns();
+  const http_request& request = exchange.request;
+  if (const auto refused = parse_request(request.method, request.target, exchange.parsed)) {
+    write_problem(exchange.response, *refused);
+  } else if (!answer_alone(exchange)) {
+    return false;
+  }
+  count(exchange);
+  return true;
+}
+
+/// Answers what needs no partition, or cannot be given to one.
+bool request_handler::answer_alone(http_exchange& exchange) {
+  http_response& out = exchange.response;
+  const route_id route = exchange.parsed.route;
+  switch (route) {
+    case route_id::livez:
+      out.body = "ok";
+      return true;
+    case route_id::readyz:
+    case route_id::orders_health:
+    case route_id::stock_health:
+    case route_id::payment_health:
+      answer_ready(out);
+      return true;
+    case route_id::metrics:
+      out.content_type = media::prometheus;
+      append_metrics(out.body, shared_.lanes, shared_.http);
+      if (shared_.options.more_metrics) shared_.options.more_metrics(out.body);
+      return true;
+    case route_id::openapi:
+      out.content_type = media::json;
+      out.body = shared_.openapi;
+      return true;
+    case route_id::index:
+      out.body.append(index_head).append(shared_.options.version).append(index_body);
+      return true;
+    default:
+      break;
+  }
+  if (is_batch_init(route) && !shared_.options.batch_init) {
+    write_problem(out, {problem_code::batch_init_disabled, "This gateway has no batch_init", {}});
+    return true;
+  }
+  if (metrics_.pending.value() < most_pending_) return false;
+  write_problem(out, {problem_code::overloaded,
+                      "Too many requests are under way; nothing was changed; try again",
+                      {}});
+  return true;
+}
+
+void request_handler::answer_ready(http_response& response) const {
+  if (shared_.stopping.load(std::memory_order_relaxed)) {
+    return write_problem(response, {problem_code::not_ready, "The service is stopping", {}});
+  }
+  const result<void> ready = to_.ready();
+  if (!ready) return write_problem(response, {problem_code::not_ready, ready.error().detail, {}});
+  response.body = "ready";
+}
+
+std::optional<problem> request_handler::name_request(const http_exchange& exchange,
+                                                     request_name& name) {
+  const http_request& request = exchange.request;
+  if (request.idempotency_keys > 0) {
+    if (request.idempotency_keys > 1 || !parse_idempotency_key(request.idempotency_key, key_)) {
+      return problem{problem_code::invalid_key,
+                     "Idempotency-Key must be one string of 1 to 255 visible ASCII characters in "
+                     "double quotes",
+                     {}};
+    }
+    name = {hasher_.of_client_key(exchange.parsed, key_), retention::client_key};
+  } else if (request.trusted_ids == 1 && valid_trusted_id(request.trusted_id)) {
+    name = {hasher_.of_trusted_id(exchange.parsed, request.trusted_id), retention::two_minutes};
+  } else {
+    name = {to_.new_request_id(), shared_.options.keyless_retention};
+  }
+  return std::nullopt;
+}
+
+asio::awaitable<void> request_handler::answer_later(http_exchange& exchange) {
+  const pending_guard guard(metrics_.pending);
+  switch (exchange.parsed.route) {
+    case route_id::find_order:
+    case route_id::find_item:
+    case route_id::find_user:
+      co_await answer_find(exchange);
+      break;
+    case route_id::order_history:
+      co_await answer_history(exchange);
+      break;
+    default:
+      co_await answer_command(exchange);
+  }
+  count(exchange);
+}
+
+asio::awaitable<void> request_handler::answer_command(http_exchange& exchange) {
+  request_name name;
+  if (const auto refused = name_request(exchange, name)) {
+    write_problem(exchange.response, *refused);
+    co_return;
+  }
+  trace_context trace;
+  if (!exchange.request.traceparent.empty()) {
+    trace = parse_traceparent(exchange.request.traceparent).value_or(trace);
+  }
+  const parsed_request& request = exchange.parsed;
+  answer given;
+  if (is_batch_init(request.route)) {
+    given = co_await run_batch_init(to_, request, name.id, name.keep, trace);
+  } else {
+    addressed_command command = command_of(request, name.id);
+    const partition_id destination =
+        partition_of(command.target, command.entity, to_.partition_count(command.target));
+    given = co_await to_.command(destination, std::move(command.body), name.id, name.keep, trace,
+                                 shared_.options.deadline_ms);
+  }
+  write_answer(exchange.response, request, given);
+}
+
+asio::awaitable<std::optional<problem>> request_handler::read_one(partition_id partition,
+                                                                  std::string key,
+                                                                  stored_value& value) {
+  std::vector<std::string> keys(1, std::move(key));
+  read_answer got = co_await to_.read(partition, std::move(keys));
+  if (!got.status) co_return read_problem(partition, got.status.error());
+  CHECK(got.values.size() == 1, "a read answers as many values as it was asked for");
+  value = std::move(got.values.front());
+  co_return std::nullopt;
+}
+
+asio::awaitable<void> request_handler::answer_find(http_exchange& exchange) {
+  const parsed_request& request = exchange.parsed;
+  const service from = service_of_find(request.route);
+  const partition_id partition = partition_of(from, request.ids[0], to_.partition_count(from));
+  stored_value value;
+  auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
+  if (!failed && !value) failed = not_found_problem(request);
+  if (!failed && !write_found(exchange.response, request, *value)) {
+    failed = corrupt_problem(partition, request.ids[0].view());
+  }
+  if (failed) write_problem(exchange.response, *failed);
+}
+
+asio::awaitable<void> request_handler::answer_history(http_exchange& exchange) {
+  const entity_id& id = exchange.parsed.ids[0];
+  const partition_id partition =
+      partition_of(service::order, id, to_.partition_count(service::order));
+  stored_value value;
+  auto failed = co_await read_one(partition, checkpoint_key::entity(id), value);
+  if (!failed && !value) failed = not_found_problem(exchange.parsed);
+  std::vector<attempt> newest_first;
+  std::uint64_t next = 0;
+  if (!failed) {
+    const auto found = decode_order(*value);
+    if (!found) failed = corrupt_problem(partition, id.view());
+    if (found && found->last_attempt) {
+      newest_first.push_back(*found->last_attempt);
+      next = newest_first.back().previous;
+    }
+  }
+  while (!failed && next != 0 && newest_first.size() < limits::history_attempts) {
+    failed = co_await read_one(partition, checkpoint_key::attempt(next), value);
+    if (failed) break;
+    byte_reader in(value ? std::string_view(*value) : std::string_view());
+    attempt older = decode_attempt(in);
+    // Numbers only fall on the way back; anything else is a circle or another order's attempt.
+    if (!in.done() || older.number != next || older.previous >= next) {
+      failed = corrupt_problem(partition, "attempt " + std::to_string(next));
+      break;
+    }
+    next = older.previous;
+    newest_first.push_back(std::move(older));
+  }
+  if (failed) {
+    write_problem(exchange.response, *failed);
+  } else {
+    write_history(exchange.response, id, newest_first, next != 0);
+  }
+}
+
+}  // namespace settle::gateway
