@@ -51,7 +51,7 @@ def start_settle():
         return processes[-1].start()
 
     yield start
-    for process in processes:
+    for process in reversed(processes):  # a later one may use the directory of an earlier one
         process.close()
 
 
