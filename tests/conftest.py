@@ -1,5 +1,11 @@
 """Fixtures of the black-box tests: `settle` is one process for the whole session, `shop` a
-client of it, `start_settle` starts more of them for one test."""
+client of it, `start_settle` starts more of them for one test.
+
+    python3 -m pytest tests/api        the HTTP contract
+    python3 -m pytest tests/faults     kills, torn files, a full disk
+    python3 tests/faults/crash.py --kills 50
+
+SETTLE_PROGRAM names the program, if it is not build/release/settle."""
 
 import os
 

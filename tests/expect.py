@@ -16,7 +16,7 @@ def expect_json(answer, value):
 
 
 def expect_problem(answer, status, code=None, detail=None):
-    """An RFC 9457 body that agrees with the status line. `code`: one, or a tuple of allowed ones."""
+    """An RFC 9457 body that agrees with the status line. `code`: one, or a tuple of them."""
     assert answer is not None, "the connection ended without an answer"
     assert answer.status == status, answer
     assert answer.content_type == "application/problem+json", answer

@@ -18,7 +18,8 @@ import time
 from settle_client import Client, NoAnswer, RawConnection
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-PROGRAM = os.environ.get("SETTLE_PROGRAM", str(REPOSITORY / "build" / "release" / "settle"))
+PROGRAM = os.path.abspath(
+    os.environ.get("SETTLE_PROGRAM", REPOSITORY / "build" / "release" / "settle"))
 
 START_SECONDS = 30
 STOP_SECONDS = 30
@@ -49,7 +50,7 @@ class SettleProcess:
         self.log_path = self.scratch / "log"
         self.flags = list(flags)
         if defaults:
-            self.flags = ["--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)] + self.flags
+            self.flags[:0] = ["--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("SETTLE_")}
         self.environment.update(environment or {})
         self.process = None

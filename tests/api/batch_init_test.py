@@ -153,7 +153,8 @@ def test_same_key_initialises_once(bulk):
 
 def test_switched_off_batch_init_is_403_and_changes_nothing(start_settle):
     shop = Shop(start_settle("--no-batch-init").port)
-    for path in ("/stock/batch_init/1/1/1", "/payment/batch_init/1/1", "/orders/batch_init/1/1/1/1"):
+    for path in ("/stock/batch_init/1/1/1", "/payment/batch_init/1/1",
+                 "/orders/batch_init/1/1/1/1"):
         expect_problem(shop.post(path), 403, "batch_init_disabled")
     assert shop.get("/stock/find/0").status == 400
     user = shop.create_user(credit=1)

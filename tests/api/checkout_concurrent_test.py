@@ -78,8 +78,8 @@ def test_line_added_during_a_checkout_is_either_paid_for_or_refused(settle, shop
     for _ in range(15):
         user, item = shop.create_user(credit=100), shop.create_item(price=7, stock=10)
         order = shop.create_order(user, (item, 1))
-        added, paid = in_parallel(2, with_client(
-            settle, lambda client, n: client.checkout(order) if n else client.add_item(order, item)))
+        added, paid = in_parallel(2, with_client(settle, lambda client, n: (
+            client.checkout(order) if n else client.add_item(order, item))))
         expect_text(paid, "Checkout successful")
         lines = 1 if added.status == 400 else 2
         if added.status == 400:

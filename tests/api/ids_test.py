@@ -52,7 +52,8 @@ def test_empty_id_is_refused(shop, route):
         assert shop.request(method, path).status in (400, 404)
 
 
-@pytest.mark.parametrize("user", ["a" * 64, "A-Z_a.z~0-9", "0", "-", "_", "~", "..", ".", "-1", "1.5"])
+@pytest.mark.parametrize("user", ["a" * 64, "A-Z_a.z~0-9", "0", "-", "_", "~", "..", ".", "-1",
+                                  "1.5"])
 def test_every_allowed_id_is_kept_as_it_is(shop, user):
     order = shop.create_order(urllib.parse.quote(user, safe=""))
     assert shop.order(order)["user_id"] == user

@@ -38,7 +38,8 @@ def validate(document, schema, value, where="$"):
             assert fits in allowed, f"{where}: {value!r} fits {fits} of {keyword}"
     if isinstance(value, str):
         assert re.search(schema.get("pattern", ""), value), f"{where}: {value!r}"
-        assert schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)), where
+        length = len(value)
+        assert schema.get("minLength", 0) <= length <= schema.get("maxLength", length), where
     if _is(value, "number"):
         assert schema.get("minimum", value) <= value <= schema.get("maximum", value), where
     if isinstance(value, dict):

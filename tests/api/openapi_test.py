@@ -57,7 +57,8 @@ def check_documented(document, operation, answer, where):
     documented = responses(document, operation)
     response = documented.get(str(answer.status), documented.get("default"))
     assert response is not None, f"{where}: {answer} is not among {sorted(documented)}"
-    media = {name.split(";")[0].strip(): value for name, value in response.get("content", {}).items()}
+    media = {name.split(";")[0].strip(): value
+             for name, value in response.get("content", {}).items()}
     assert answer.content_type in media, f"{where}: {answer} is not among {sorted(media)}"
     if answer.content_type.endswith("json"):
         schema = media[answer.content_type].get("schema")

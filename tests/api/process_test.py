@@ -23,7 +23,7 @@ def refused():
     def start(*flags, **options):
         process = SettleProcess(*flags, **options)
         processes.append(process)
-        assert process.launch().wait_for_exit(15) not in (0, -6, -11), process.log()
+        assert process.launch().wait_for_exit(15) > 0, process.log()
         assert process.log().strip(), "it ended without a word"
         return process.log()
 
