@@ -55,7 +55,8 @@ def test_unknown_method_is_refused(shop, method):
 @pytest.mark.parametrize("path", [
     "/nothing", "/stock", "/stock/find", "/stock/find/x/y", "/orders/checkout",
     "/orders/checkout/x/y", "/payment/create_user/x", "/Stock/find/x", "/orders/additem/x/y/1",
-    "/stock/item/create", "/stock/add/x", "/stock/batch_init/1/1", "/livez/x", "/favicon.ico", "/a" * 500])
+    "/stock/item/create", "/stock/add/x", "/stock/batch_init/1/1", "/livez/x", "/favicon.ico",
+    "/a" * 500])
 def test_unknown_path_is_404(shop, path):
     for method in ("GET", "POST"):
         expect_problem(shop.request(method, path), 404, "not_found")
