@@ -1,0 +1,240 @@
+"""Threads that use the shop while it is killed under them, and remember every answer."""
+
+import random
+import threading
+import time
+import uuid
+
+from ledger import Ledger, Order, check_order
+from settle_client import NoAnswer
+from shop import Shop
+
+DEFINITE_SECONDS = 60   # from the first try to a definite answer, kills included
+REMEMBERED_ANSWERS = 400  # of one worker, to be asked for again
+
+
+class NeverAnswered(Exception):
+    pass
+
+
+class Workload:
+    """`start`, then `stop` when the server is up for good; `ledger` and `findings` hold what
+    became known."""
+
+    def __init__(self, port, findings, seed, threads=8):
+        self.port, self.findings = port, findings
+        self.ledger = Ledger()
+        self.stopping = threading.Event()
+        self.workers = [Worker(self, random.Random(f"{seed}/{n}")) for n in range(threads)]
+
+    def start(self):
+        for worker in self.workers:
+            worker.start()
+
+    def stop(self):
+        self.stopping.set()
+        for worker in self.workers:
+            worker.join(2 * DEFINITE_SECONDS)
+            if worker.is_alive():
+                self.findings.contradict("a client hangs")
+
+    def total(self, counter):
+        return sum(getattr(worker, counter) for worker in self.workers)
+
+    def replay_all(self):
+        """Asks for every remembered answer again."""
+        for worker in self.workers:
+            for _ in range(len(worker.remembered)):
+                worker.replay()
+
+
+class Worker(threading.Thread):
+    def __init__(self, workload, source):
+        super().__init__(daemon=True)
+        self.workload, self.random = workload, source
+        self.ledger, self.findings = workload.ledger, workload.findings
+        self.shop = Shop(workload.port)
+        self.acknowledged = self.unknown = self.paid = self.rejected = 0
+        self.remembered = []  # (path, key, answer)
+
+    def run(self):
+        acts = [self.create_user, self.create_item, self.fund, self.pay, self.refill, self.subtract,
+                self.buy, self.check_out_again, self.replay, self.look_again]
+        weights = [2, 2, 6, 3, 6, 3, 20, 6, 4, 4]
+        try:
+            self.create_user()
+            self.create_item()
+            while not self.workload.stopping.is_set():
+                self.random.choices(acts, weights)[0]()
+        except NeverAnswered as error:
+            self.findings.contradict(str(error))
+        except Exception as error:  # a bug here must not look like a quiet success
+            self.findings.contradict(f"a client failed: {error!r}")
+            raise
+
+    # Requests.
+
+    def post(self, path, key=None, repeatable=False):
+        """Posts until the answer is definite. None: unknown, and not safe to be sent again."""
+        deadline = time.monotonic() + DEFINITE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                answer = self.shop.post(path, key=key)
+                if answer.status in (200, 400):
+                    self.acknowledged += 1
+                    self._remember(path, key, answer)
+                    return answer
+                if answer.status not in (429, 503):
+                    self.findings.contradict(f"{path}: {answer}")
+                    return None
+                refused = answer.status == 429
+            except NoAnswer:
+                refused = False
+            if not refused:
+                self.unknown += 1
+                if key is None and not repeatable:
+                    time.sleep(0.02)
+                    return None
+            time.sleep(0.02)
+        raise NeverAnswered(f"{path}: no definite answer within {DEFINITE_SECONDS} s")
+
+    def get(self, path):
+        deadline = time.monotonic() + DEFINITE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                answer = self.shop.get(path)
+                if answer.status in (200, 400):
+                    return answer
+            except NoAnswer:
+                pass
+            time.sleep(0.02)
+        raise NeverAnswered(f"{path}: no answer within {DEFINITE_SECONDS} s")
+
+    def maybe_key(self):
+        return new_key() if self.random.random() < 0.5 else None
+
+    def _remember(self, path, key, answer):
+        if key is None:
+            return
+        if len(self.remembered) < REMEMBERED_ANSWERS:
+            self.remembered.append((path, key, answer))
+        else:
+            self.remembered[self.random.randrange(REMEMBERED_ANSWERS)] = (path, key, answer)
+
+    # What a client does.
+
+    def create_user(self):
+        answer = self._created(self.post("/payment/create_user", self.maybe_key()))
+        if answer:
+            self.ledger.move_credit(answer["user_id"], 0)
+            self._move("/payment/add_funds", answer["user_id"], 30, self.ledger.move_credit, 1)
+
+    def create_item(self):
+        price = self.random.randint(0, 5)
+        answer = self._created(self.post(f"/stock/item/create/{price}", self.maybe_key()))
+        if answer:
+            self.ledger.move_stock(answer["item_id"], 0, price)
+            self._move("/stock/add", answer["item_id"], 10, self.ledger.move_stock, 1)
+
+    def fund(self):
+        self._move_any("/payment/add_funds", "user", self.ledger.move_credit, 1)
+
+    def pay(self):
+        self._move_any("/payment/pay", "user", self.ledger.move_credit, -1, "credit_below_zero")
+
+    def refill(self):
+        self._move_any("/stock/add", "item", self.ledger.move_stock, 1)
+
+    def subtract(self):
+        self._move_any("/stock/subtract", "item", self.ledger.move_stock, -1, "stock_below_zero")
+
+    def buy(self):
+        user = self.ledger.choose(self.random, "user")
+        if user is None:
+            return
+        answer = self._created(self.post(f"/orders/create/{user}", self.maybe_key()))
+        if answer:
+            order = Order(answer["order_id"], user)
+            for _ in range(self.random.randint(1, 4)):
+                self._add_line(order)
+            self.ledger.add_order(order)
+            self._check_out(order)
+
+    def check_out_again(self):
+        """An order that others may check out at the same moment."""
+        order = self.ledger.choose(self.random, "order")
+        if order:
+            self._check_out(order)
+
+    def replay(self):
+        """The same request with the same key has the same answer, and no other effect."""
+        if self.remembered:
+            path, key, first = self.random.choice(self.remembered)
+            again = self.post(path, key)
+            if again is not None:
+                self.findings.expect(again.same_as(first), f"{path} {key}: {first}, then {again}")
+
+    def look_again(self):
+        order = self.ledger.choose(self.random, "order")
+        if order:
+            was_paid = order.paid
+            answer = self.get(f"/orders/find/{order.id}")
+            if answer.status != 200:
+                self.findings.lose(f"order {order.id}: {answer}")
+            elif was_paid:
+                check_order(order, answer.json, self.ledger.price, self.findings)
+
+    def _created(self, answer):
+        if answer is None:
+            return None
+        self.findings.expect(answer.status == 200, f"creation refused: {answer}")
+        return answer.json if answer.status == 200 else None
+
+    def _move_any(self, route, kind, record, sign, *allowed):
+        entity = self.ledger.choose(self.random, kind)
+        if entity is not None:
+            self._move(route, entity, self.random.randint(1, 6), record, sign, *allowed)
+
+    def _move(self, route, entity, amount, record, sign, *allowed):
+        answer = self.post(f"{route}/{entity}/{amount}", new_key())
+        if answer is None:
+            return
+        if answer.status == 200:
+            record(entity, sign * amount)
+        elif answer.code.endswith("_not_found"):
+            self.findings.lose(f"{route}/{entity}: {answer}")
+        else:
+            self.findings.expect(answer.code in allowed, f"{route}/{entity}: {answer}")
+
+    def _add_line(self, order):
+        item, quantity = self.ledger.choose(self.random, "item"), self.random.randint(1, 3)
+        if item is None:
+            return
+        answer = self.post(f"/orders/addItem/{order.id}/{item}/{quantity}", self.maybe_key())
+        if answer is None:
+            order.maybe_lines.append((item, quantity))
+        elif answer.status == 200:
+            order.lines.append((item, quantity))
+        else:
+            self.findings.lose(f"order {order.id} or item {item}: {answer}")
+
+    def _check_out(self, order):
+        was_paid = order.paid
+        answer = self.post(f"/orders/checkout/{order.id}", self.maybe_key(), repeatable=True)
+        if answer is None:
+            return
+        if answer.status == 200:
+            order.paid = True
+            self.paid += 1
+        elif answer.code == "order_not_found":
+            self.findings.lose(f"order {order.id}: {answer}")
+        else:
+            order.rejections += 1
+            self.rejected += 1
+            self.findings.expect(not was_paid, f"order {order.id}: paid, then {answer}")
+            self.findings.expect(answer.code in ("out_of_stock", "out_of_credit"),
+                                 f"order {order.id}: {answer}")
+
+
+def new_key():
+    return str(uuid.uuid4())
