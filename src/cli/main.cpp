@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "cli/bench.hpp"
+#include "cli/serve.hpp"
 #include "cli/verify.hpp"
 
 int main(int argc, char** argv) {
@@ -15,7 +16,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("`settle COMMAND --help` explains a command.");
   std::function<int()> run;
-  // add_serve_command(app, run);  (serve.hpp)
+  settle::cli::add_serve_command(app, run);
   settle::cli::add_verify_command(app, run);
   settle::cli::add_bench_command(app, run);
   try {

@@ -123,6 +123,8 @@ problem problem_of(const parsed_request& request, const answer& given) {
       return {problem_code::order_overwritten,
               sentence("Order: ", id, " was overwritten by a batch_init; nothing was charged"),
               {}};
+    case answer_code::malformed:
+      return {problem_code::malformed_request, "The numbers of the command are out of range", {}};
     case answer_code::overloaded:
       return {problem_code::overloaded, "Too much at once; nothing was changed; try again", {}};
     case answer_code::storage_full:

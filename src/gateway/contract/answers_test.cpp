@@ -83,7 +83,7 @@ TEST(answers, rejections_have_the_details_of_the_contract) {
 TEST(answers, every_code_but_ok_is_a_problem) {
   for (int code = 1; code <= static_cast<int>(answer_code::outcome_unknown); ++code) {
     const auto c = static_cast<answer_code>(code);
-    const bool exists = c <= answer_code::order_overwritten ||
+    const bool exists = c <= answer_code::malformed ||
                         (c >= answer_code::overloaded && c <= answer_code::unavailable) ||
                         c == answer_code::outcome_unknown;
     if (exists) {
