@@ -17,10 +17,10 @@ endif()
 
 # settle_library(NAME DEPS target...)
 #
-# A static library `settle_NAME` from the folder's *.cpp (subfolders included, main.cpp left out for
-# a program of the folder's own), and, where there are
-# *_test.cpp files beside them, one test program `NAME_test` that ctest runs. The dependencies named
-# here are the only ones the folder can include from, which holds the direction core <- ports <- ...
+# A static library `settle_NAME` from the folder's *.cpp (subfolders included; main.cpp is left for a
+# program), and, where there are *_test.cpp files beside them, one test program `NAME_test` that
+# ctest runs. The dependencies named here are the only ones the folder can include from, which holds
+# the direction core <- ports <- ...
 # EXCEPT names subfolders that are targets of their own.
 function(settle_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})
