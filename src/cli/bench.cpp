@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/bench/run.hpp"
+#include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
 
 namespace settle::cli {
@@ -61,44 +62,50 @@ Examples:
 
 Exit code: 0 measured, 2 not possible (the message says why).)";
 
+void add_load(CLI::App& command, bench::options& wanted) {
+  add_number<std::uint64_t>(command, "--connections", wanted.connections, 1, 100'000, "N",
+                            "Requests under way at once");
+  add_number<double>(command, "--duration", wanted.duration_s, 0.1, 86'400, "SECONDS",
+                     "How long is measured");
+  add_number<double>(command, "--warmup", wanted.warmup_s, 0, 3'600, "SECONDS",
+                     "How long the load runs before that");
+  add_number<std::uint64_t>(command, "--threads", wanted.threads, 1, 256, "N",
+                            "Threads of the load generator");
+  add_number<double>(command, "--timeout", wanted.timeout_s, 0.1, 3'600, "SECONDS",
+                     "After this a request counts as lost");
+  command
+      .add_option("--path", wanted.path,
+                  "GET this path instead of checking out, e.g. /livez; needs no setup")
+      ->type_name("PATH");
+}
+
+void add_contents(CLI::App& command, bench::options& wanted) {
+  const auto add = [&](const char* name, std::uint64_t& value, const char* help) {
+    add_number<std::uint64_t>(command, name, value, 1, 100'000'000, "N", help);
+  };
+  add("--orders", wanted.orders, "Orders to fill the shop with");
+  add("--items", wanted.items, "Items to fill the shop with");
+  add("--user-count", wanted.users, "Users to fill the shop with");
+  add_switch_off(command, "setup", wanted.setup,
+                 "Take the shop as it is: ids 0, 1, ... must be there");
+  command.add_flag("--repeat", wanted.repeat,
+                   "Begin again with the first order when all are checked out");
+}
+
 void add_checkout(CLI::App& app, std::function<int()>& run) {
   auto given = std::make_shared<flags>();
   bench::options& wanted = given->wanted;
   CLI::App* command = app.add_subcommand("checkout", "Check out orders as fast as they go");
   command->footer(checkout_footer);
-  command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")->required();
-  command->add_option("--connections", wanted.connections, "Requests under way at once")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command->add_option("--duration", wanted.duration_s, "Seconds measured")
-      ->check(CLI::Range(0.1, 86'400.0))
-      ->capture_default_str();
-  command->add_option("--warmup", wanted.warmup_s, "Seconds of load before that, not measured")
-      ->check(CLI::Range(0.0, 3'600.0))
-      ->capture_default_str();
-  command->add_option("--orders", wanted.orders, "Orders to fill the shop with")
-      ->check(CLI::Range(1, 100'000'000))
-      ->capture_default_str();
-  command->add_option("--items", wanted.items, "Items to fill the shop with")
-      ->check(CLI::Range(1, 100'000'000))
-      ->capture_default_str();
-  command->add_option("--user-count", wanted.users, "Users to fill the shop with")
-      ->check(CLI::Range(1, 100'000'000))
-      ->capture_default_str();
-  command->add_flag("--setup,!--no-setup", wanted.setup,
-                    "Fill the shop by batch_init first (default), or take it as it is");
-  command->add_flag("--repeat", wanted.repeat,
-                    "Begin again with the first order when all are checked out");
-  command->add_option("--path", wanted.path,
-                      "GET this path instead of checking out, e.g. /livez; needs no setup");
-  command->add_option("--threads", wanted.threads, "Threads of the load generator")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  command->add_option("--timeout", wanted.timeout_s, "Seconds until a request counts as lost")
-      ->check(CLI::Range(0.1, 3'600.0))
-      ->capture_default_str();
-  command->add_option("--json", given->json_file,
-                      "Write all figures to this file; - is standard output");
+  command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")
+      ->required()
+      ->option_text(" ");
+  add_load(*command, wanted);
+  add_contents(*command, wanted);
+  command
+      ->add_option("--json", given->json_file,
+                   "Write all figures to this file; - is standard output")
+      ->type_name("FILE");
   command->final_callback([given, &run] { run = [given] { return run_checkout(*given); }; });
 }
 

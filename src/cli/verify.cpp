@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 
+#include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
 #include "cli/verify/run.hpp"
 
@@ -77,10 +78,10 @@ std::string footer() {
   const verify::scenario& batch = verify::batch_init_scenario();
   text += fmt::format("  {:<14} {} (--batch-init)\n", batch.name, batch.explanation);
   return text + R"(
-Afterwards every order, item and user is read back and compared with the answers: what was answered
-200 is paid and nothing else is, exactly what paid orders hold is gone from stock and credit, nothing
-is oversold or charged twice, and a repeated Idempotency-Key has one answer. Only the HTTP contract
-is used, so any shop that speaks it can be verified. Existing data is left alone.
+Afterwards every order, item and user is read back and compared with the answers: what was
+answered 200 is paid and nothing else is, exactly what paid orders hold is gone from stock and
+credit, nothing is oversold or charged twice, and a repeated Idempotency-Key has one answer. Only
+the HTTP contract is used, so any shop that speaks it can be verified. Existing data is left alone.
 
 Examples:
   settle verify http://127.0.0.1:8000
@@ -93,42 +94,30 @@ outcomes stayed unknown.)";
 }
 
 void add_sizes(CLI::App& command, verify::options& wanted) {
-  command.add_option("--users", wanted.size.users, "Users of a scenario")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--items", wanted.size.items, "Items of a scenario with several")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--stock", wanted.size.stock, "Pieces of a scarce item")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--orders", wanted.size.orders, "Orders of a scenario")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--connections", wanted.connections, "Requests under way at once")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command.add_option("--rounds", wanted.rounds, "How often all scenarios are run")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+  constexpr std::size_t most = 1'000'000;
+  const auto add = [&](const char* name, std::size_t& value, std::size_t limit, const char* help) {
+    add_number<std::size_t>(command, name, value, 1, limit, "N", help);
+  };
+  add("--users", wanted.size.users, most, "Users of a scenario");
+  add("--items", wanted.size.items, most, "Items of a scenario with several");
+  add("--orders", wanted.size.orders, most, "Orders of a scenario");
+  add("--connections", wanted.connections, 100'000, "Requests under way at once");
+  add("--rounds", wanted.rounds, most, "How often all scenarios are run");
+  add_number<std::int64_t>(command, "--stock", wanted.size.stock, 0, most, "N",
+                           "Pieces of a scarce item");
 }
 
 void add_failures(CLI::App& command, verify::options& wanted) {
+  const auto add = [&](const char* name, double& value, double least, const char* help) {
+    add_number<double>(command, name, value, least, 86'400, "SECONDS", help);
+  };
   command.add_flag("--allow-restarts", wanted.allow_restarts,
                    "The shop may be killed and restarted meanwhile: requests without an answer, "
                    "502, 503 and 504 are repeated where that is safe");
-  command.add_option("--patience", wanted.patience_s, "Seconds for which one request is repeated")
-      ->check(CLI::Range(0.0, 86'400.0))
-      ->capture_default_str();
-  command.add_option("--timeout", wanted.timeout_s, "Seconds until a request counts as lost")
-      ->check(CLI::Range(0.1, 3'600.0))
-      ->capture_default_str();
-  command
-      .add_option("--grace", wanted.grace_s,
-                  "Seconds for which a difference may go away before it counts, for shops that "
-                  "compensate after they have answered")
-      ->check(CLI::Range(0.0, 3'600.0))
-      ->capture_default_str();
+  add("--patience", wanted.patience_s, 0, "How long one request is repeated");
+  add("--timeout", wanted.timeout_s, 0.1, "After this a request counts as lost");
+  add("--grace", wanted.grace_s, 0,
+      "How long a difference may take to go away, for shops that compensate after the answer");
 }
 
 }  // namespace
@@ -139,17 +128,21 @@ void add_verify_command(CLI::App& app, std::function<int()>& run) {
   CLI::App* command = app.add_subcommand(
       "verify", "Check that a shop sells what it has, charges once, and answers the truth");
   command->footer(footer());
-  command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")->required();
+  command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")
+      ->required()
+      ->option_text(" ");
   add_sizes(*command, wanted);
-  command->add_flag("--keys,!--no-keys", wanted.keys,
-                    "Use Idempotency-Key (default), or do without");
+  add_switch_off(*command, "keys", wanted.keys, "Do without Idempotency-Key");
   command->add_flag("--batch-init", wanted.batch_init,
                     "Verify batch_init, too: OVERWRITES orders, items and users \"0\", \"1\", ...");
   add_failures(*command, wanted);
   CLI::Option* seed =
-      command->add_option("--seed", wanted.seed, "Repeats the choices of an earlier run");
-  command->add_option("--json", given->json_file,
-                      "Write all that was found to this file; - is standard output");
+      command->add_option("--seed", wanted.seed, "Repeats the choices of an earlier run")
+          ->type_name("N");
+  command
+      ->add_option("--json", given->json_file,
+                   "Write all that was found to this file; - is standard output")
+      ->type_name("FILE");
   command->final_callback([given, seed, &run] {
     given->seed_given = seed->count() > 0;
     run = [given] { return run_verify(*given); };
