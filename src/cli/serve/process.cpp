@@ -55,6 +55,7 @@ struct process::parts {
   std::unique_ptr<engine> services;
   std::vector<std::unique_ptr<gateway::reply_matcher>> matchers;
   std::unique_ptr<gateway::gateway> front;
+  bool started = false;
   bool stopped = false;
 };
 
@@ -95,6 +96,7 @@ result<std::unique_ptr<process>> process::start(const serve_options& options) {
   if (auto bound = p.front->listen(); !bound) return bound.error();
   p.services->start();
   p.front->start();
+  p.started = true;
   return self;
 }
 
@@ -113,7 +115,7 @@ bool process::stop() {
   parts& p = *parts_;
   if (std::exchange(p.stopped, true)) return true;
   bool finished = true;
-  if (p.front) {
+  if (p.started) {
     auto done = std::make_shared<std::promise<void>>();
     p.front->stop([done] { done->set_value(); });
     const auto patience = std::chrono::duration<double>(p.options.stop_timeout_s);
