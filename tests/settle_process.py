@@ -65,11 +65,11 @@ class SettleProcess:
                 cwd=self.scratch, env=self.environment)
         return self
 
-    def start(self):
-        """Starts the program and waits until /readyz answers 200."""
+    def start(self, until="/readyz"):
+        """Starts the program and waits until this path answers 200."""
         begin = time.monotonic()
         self.launch()
-        while not self._is_ready():
+        while not self._answers(until):
             if self.process.poll() is not None:
                 raise StartFailed(f"ended with {self.process.returncode}:\n{self.log()}")
             if time.monotonic() - begin > START_SECONDS:
@@ -79,10 +79,10 @@ class SettleProcess:
         self.ready_seconds = time.monotonic() - begin
         return self
 
-    def _is_ready(self):
+    def _answers(self, path):
         client = Client(self.port, timeout=2)
         try:
-            return client.get("/readyz").status == 200
+            return client.get(path).status == 200
         except NoAnswer:
             return False
         finally:

@@ -66,7 +66,7 @@ def test_what_is_beyond_the_largest_is_refused(shop, entities, template):
 @pytest.mark.parametrize("template", AMOUNTS)
 def test_amount_of_zero_is_refused(shop, entities, template):
     for value in ("0", "00"):
-        expect_problem(shop.post(entities.path(template, value)), 400, "invalid_number")
+        expect_problem(shop.post(entities.path(template, value)), 400, "amount_out_of_range")
 
 
 @pytest.mark.parametrize("template", AMOUNTS + COUNTS_AND_PRICES)
