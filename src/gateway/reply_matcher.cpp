@@ -21,8 +21,16 @@ class waiting_read final : public read_request {
  public:
   using handler = asio::any_completion_handler<void(read_answer)>;
 
-  waiting_read(asio::io_context& context, handler done)
-      : context_(context), done_(std::move(done)) {}
+  waiting_read(asio::io_context& context, partition_id from, std::vector<std::string> wanted)
+      : context_(context) {
+    partition = from;
+    keys = std::move(wanted);
+  }
+
+  void start(store& s, handler done) {
+    done_ = std::move(done);
+    s.read(*this);
+  }
 
   void on_finished() noexcept override {
     asio::post(context_, [this] {
@@ -149,13 +157,11 @@ asio::awaitable<read_answer> reply_matcher::read(partition_id partition,
         break;
     }
   }
+  // The lambda captures plain pointers only: g++ 12 destroys a lambda twice that lives in an
+  // awaited expression (GCC bug 95599 and its kin), which frees what it owns twice.
+  auto* request = new waiting_read(context_, partition, std::move(keys));
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(read_answer)>(
-      [this, partition, wanted = std::move(keys)](auto handler) mutable {
-        auto request = std::make_unique<waiting_read>(context_, std::move(handler));
-        request->partition = partition;
-        request->keys = std::move(wanted);
-        store_.read(*request.release());
-      },
+      [this, request](auto handler) { request->start(store_, std::move(handler)); },
       asio::use_awaitable);
 }
 
