@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <spdlog/spdlog.h>
+
 #include <cerrno>
 
 #include "adapters/embedded/memory_disk.hpp"
@@ -24,7 +26,9 @@ class journal_test : public testing::Test {
  protected:
   using values = std::vector<std::string>;
 
-  journal_test() { settings = {&disk, "j", system_id, 256, 64}; }
+  journal_test() : settings{&disk, "j", system_id, 256, 64} {
+    spdlog::set_level(spdlog::level::warn);
+  }
 
   void create() {
     disk.restore({});
