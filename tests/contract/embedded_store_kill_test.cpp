@@ -18,8 +18,10 @@
 namespace settle::contract {
 namespace {
 
-/// Runs the writer for a while, kills it, and returns the last number that it acknowledged.
-std::uint64_t write_and_kill(const std::string& directory, std::chrono::milliseconds after) {
+/// Runs the writer, kills it after so many acknowledged rounds and a while more, and returns the
+/// last number that it acknowledged.
+std::uint64_t write_and_kill(const std::string& directory, int rounds,
+                             std::chrono::microseconds more) {
   int ends[2];
   EXPECT_EQ(::pipe(ends), 0);
   const pid_t child = ::fork();
@@ -29,16 +31,21 @@ std::uint64_t write_and_kill(const std::string& directory, std::chrono::millisec
     ::_exit(127);
   }
   ::close(ends[1]);
-  std::thread killer([&] {
-    std::this_thread::sleep_for(after);
-    ::kill(child, SIGKILL);
-  });
   std::uint64_t last = 0;
   std::FILE* in = ::fdopen(ends[0], "r");
   unsigned long long number = 0;
-  while (std::fscanf(in, "%llu\n", &number) == 1) last = number;
+  const auto take = [&] {
+    if (std::fscanf(in, "%llu\n", &number) != 1) return false;
+    last = number;
+    return true;
+  };
+  for (int i = 0; i < rounds && take(); ++i) {
+  }
+  std::this_thread::sleep_for(more);
+  ::kill(child, SIGKILL);
+  while (take()) {
+  }
   std::fclose(in);
-  killer.join();
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself: " << status;
@@ -52,8 +59,11 @@ TEST(embedded_store_kill, acknowledged_rounds_survive_kills_at_random_moments) {
   std::mt19937 random(20);
   std::uint64_t before = 0;
   for (int kill = 0; kill < 25; ++kill) {
+    // Each fifth one while it starts.
+    const bool starting = kill % 5 == 1;
     const auto acknowledged =
-        write_and_kill(directory, std::chrono::milliseconds(20 + random() % 200));
+        write_and_kill(directory, starting ? 0 : static_cast<int>(random() % 300),
+                       std::chrono::microseconds(random() % (starting ? 60'000 : 2'000)));
     embedded_options options;
     options.directory = directory;
     for (auto& count : options.partitions) count = 2;
