@@ -16,6 +16,12 @@ constexpr std::chrono::seconds tick{1};
 /// A group larger than this gains nothing from growing.
 constexpr std::uint64_t group_limit = 16 << 20;
 
+std::uint64_t bytes_of(const commit_round& round) {
+  std::uint64_t bytes = 0;
+  for (const partition_commit& commit : round.commits) bytes += commit.batch.changes.size();
+  return bytes;
+}
+
 }  // namespace
 
 committer::committer(journal& log, overlay& memory, write_behind& behind,
@@ -80,9 +86,10 @@ bool committer::wait_for_rounds(std::vector<commit_round*>& rounds) {
 void committer::process(const std::vector<commit_round*>& rounds) {
   for (commit_round* round : rounds) {
     CHECK(round->epoch <= epoch_, "an epoch comes from this store");
+    if (group_bytes_ + bytes_of(*round) > group_limit) settle_group();
     if (round->epoch == epoch_ && state_ == state::open && admit(*round)) {
       group_.push_back(round);
-      if (group_bytes_ >= group_limit) settle_group();
+      group_bytes_ += bytes_of(*round);
       continue;
     }
     // Finish in order. If the group fails here, this round only becomes stale besides.
@@ -97,7 +104,6 @@ void committer::process(const std::vector<commit_round*>& rounds) {
 }
 
 bool committer::admit(const commit_round& round) {
-  std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < round.commits.size(); ++i) {
     const commit_batch& batch = round.commits[i].batch;
     checkpoint_position& staged = staged_[overlay_.index_of(batch.partition)];
@@ -109,10 +115,8 @@ bool committer::admit(const commit_round& round) {
       return false;
     }
     staged = batch.next;
-    bytes += batch.changes.size();
   }
   for (const partition_commit& commit : round.commits) batches_.push_back(&commit.batch);
-  group_bytes_ += bytes;
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <rocksdb/table.h>
 
 #include <filesystem>
+#include <system_error>
 
 #include "base/bytes.hpp"
 
@@ -193,6 +194,14 @@ result<void> database::write(const frozen_overlay& overlay, std::uint64_t sequen
 
 result<void> database::write_file(const frozen_overlay& overlay, std::uint64_t sequence) {
   rocksdb::SstFileWriter out(rocksdb::EnvOptions(), *options_, nullptr, true, rocksdb::Env::IO_LOW);
+  // An ingestion that a crash cut short may have left the file under both names: writing to this
+  // one would then destroy a file of the database. A new one it must be.
+  std::error_code removed;
+  std::filesystem::remove(scratch_, removed);
+  if (removed) {
+    return settle::error{errc::unavailable,
+                         fmt::format("cannot remove {}: {}", scratch_, removed.message())};
+  }
   auto status = out.Open(scratch_);
   std::string full_key;
   for (const auto& part : overlay.parts) {

@@ -112,6 +112,7 @@ result<void> begin_creation(file_system& files, const std::string& directory,
   error = write_all(*file, {&piece, 1}, 0);
   if (error == 0) error = file->sync();
   if (error == 0) error = files.sync_directory(directory);
+  if (error == 0) error = files.sync_directory(directory + "/..");  // the directory's own name
   if (error != 0) return failed("write", path, error);
   for (const auto& data : {journal_directory(directory), database_directory(directory)}) {
     error = files.make_directory(data);

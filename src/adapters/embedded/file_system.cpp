@@ -161,10 +161,10 @@ int write_all(file& out, std::span<iovec> pieces, std::uint64_t offset) {
 }
 
 int read_all(file& in, std::vector<char>& bytes) {
-  constexpr std::size_t step = 8 << 20;
+  constexpr std::size_t first_step = 64 << 10;
   std::size_t size = 0;
   for (;;) {
-    if (bytes.size() < size + step) bytes.resize(std::max(2 * bytes.size(), size + step));
+    if (bytes.size() == size) bytes.resize(std::max(2 * size, first_step));
     const auto read = in.read_at(std::span(bytes).subspan(size), size);
     if (read.error != 0) return read.error;
     if (read.bytes == 0) break;

@@ -72,7 +72,8 @@ journal::outcome journal::rotate() {
     return fail("start a new file", error, false);
   }
   if (const outcome sealed = write({}); sealed != outcome::durable) {
-    settings_.files->remove(path(number_ + 1));
+    // If nobody knows whether the seal is on the disk, the file that it promises must stay.
+    if (sealed == outcome::no_space) settings_.files->remove(path(number_ + 1));
     return sealed;
   }
   file_ = std::move(next.file_);
@@ -158,8 +159,9 @@ journal::outcome journal::fail(const char* action, int error, bool written) {
   const bool full = is_no_space(error);
   failure_ = fmt::format("{}: cannot {}: {}. ", path(number_), action, strerror(error));
   // What a failed call left behind must not be in the way of the next record: the rest of the file
-  // has to be zeros. Not needed where only another file was touched.
-  const int cut = file_->truncate(end_);
+  // has to be zeros. Durably, or what was refused could be there after a crash.
+  int cut = file_->truncate(end_);
+  if (cut == 0 && written) cut = file_->sync();
   if (cut == 0) allocated_ = end_;
   if (full && cut == 0) {
     failure_ += "Free some space; writes go on by themselves then";

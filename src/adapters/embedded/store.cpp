@@ -79,7 +79,7 @@ class embedded_store final : public store {
       }
       if (!parts_.memory->consistent(snapshot)) continue;
       request.position = snapshot.position;
-      request.status = {};
+      request.status.emplace();
       return true;
     }
   }
@@ -103,7 +103,7 @@ class embedded_store final : public store {
       }
       if (!parts_.memory->consistent(snapshot)) continue;
       request.position = snapshot.position;
-      request.status = {};
+      request.status.emplace();
       return;
     }
   }
