@@ -462,12 +462,13 @@ asio::awaitable<void> connection::run(std::unique_ptr<connection> self) {
   co_await c.linger();
 }
 
-connection_lane::connection_lane(asio::io_context& context, http_handler& handler,
-                                 const http_server_options& options, http_counters& counters)
+connection_lane::connection_lane(asio::io_context& context, std::shared_ptr<http_handler> handler,
+                                 const http_server_options& options,
+                                 std::shared_ptr<http_counters> counters)
     : context_(context),
-      handler_(handler),
+      handler_(std::move(handler)),
       options_(options),
-      counters_(counters),
+      counters_(std::move(counters)),
       timer_(context),
       interval_(std::min({std::chrono::milliseconds{1'000}, options.header_timeout / 4,
                           options.body_timeout / 4, options.idle_timeout / 4,
