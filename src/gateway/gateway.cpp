@@ -6,33 +6,32 @@
 namespace settle::gateway {
 
 struct gateway::state {
-  handler_context shared;
-  std::vector<std::unique_ptr<request_handler>> handlers;
+  std::shared_ptr<handler_context> shared = std::make_shared<handler_context>();
   std::unique_ptr<http_server> server;
 };
 
 gateway::gateway(const gateway_options& options, std::span<const gateway_thread> threads)
     : state_(std::make_unique<state>()) {
-  handler_context& shared = state_->shared;
-  shared.options = options;
-  shared.openapi = openapi_document(options.version);
+  const std::shared_ptr<handler_context> shared = state_->shared;
+  shared->options = options;
+  shared->openapi = openapi_document(options.version);
   for (std::size_t i = 0; i < threads.size(); ++i) {
-    shared.lanes.push_back(std::make_unique<lane_metrics>());
+    shared->lanes.push_back(std::make_unique<lane_metrics>());
   }
   std::vector<boost::asio::io_context*> contexts;
-  std::vector<http_handler*> handlers;
+  std::vector<std::shared_ptr<http_handler>> handlers;
   for (std::size_t i = 0; i < threads.size(); ++i) {
-    state_->handlers.push_back(std::make_unique<request_handler>(shared, i, *threads[i].to));
-    handlers.push_back(state_->handlers.back().get());
     contexts.push_back(threads[i].context);
+    handlers.push_back(std::make_shared<request_handler>(shared, i, *threads[i].to));
   }
-  state_->server = std::make_unique<http_server>(contexts, handlers, options.http, shared.http);
+  const std::shared_ptr<http_counters> counters(shared, &shared->http);
+  state_->server = std::make_unique<http_server>(contexts, handlers, options.http, counters);
 }
 
 gateway::~gateway() = default;
 
 result<void> gateway::listen() {
-  return state_->server->listen(state_->shared.options.listen);
+  return state_->server->listen(state_->shared->options.listen);
 }
 
 std::uint16_t gateway::port() const noexcept {
@@ -44,7 +43,7 @@ void gateway::start() {
 }
 
 void gateway::stop(std::function<void()> on_stopped) {
-  state_->shared.stopping.store(true, std::memory_order_relaxed);
+  state_->shared->stopping.store(true, std::memory_order_relaxed);
   state_->server->stop(std::move(on_stopped));
 }
 

@@ -14,7 +14,7 @@
 namespace settle::gateway {
 
 /// One thread of the gateway: a context that this thread alone runs, and the dispatcher whose
-/// awaitables resume on it. Both outlive the gateway.
+/// awaitables resume on it. Both outlive the gateway, and the requests that it left unanswered.
 struct gateway_thread {
   boost::asio::io_context* context;
   dispatcher* to;
@@ -24,7 +24,7 @@ class gateway {
  public:
   /// REQUIRES: at least one thread.
   gateway(const gateway_options& options, std::span<const gateway_thread> threads);
-  /// REQUIRES: `on_stopped` was called, or no context runs any more.
+  /// REQUIRES: no context runs any more; they are destroyed later.
   ~gateway();
   gateway(const gateway&) = delete;
   gateway& operator=(const gateway&) = delete;

@@ -25,8 +25,8 @@ class connection_lane : public std::enable_shared_from_this<connection_lane> {
   using socket_type = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
                                                        boost::asio::io_context::executor_type>;
 
-  connection_lane(boost::asio::io_context& context, http_handler& handler,
-                  const http_server_options& options, http_counters& counters);
+  connection_lane(boost::asio::io_context& context, std::shared_ptr<http_handler> handler,
+                  const http_server_options& options, std::shared_ptr<http_counters> counters);
 
   /// Serves a connection to its end, then calls `on_end`.
   void serve(socket_type socket, std::function<void()> on_end);
@@ -36,9 +36,9 @@ class connection_lane : public std::enable_shared_from_this<connection_lane> {
   void stop();
 
   boost::asio::io_context& context() noexcept { return context_; }
-  http_handler& handler() noexcept { return handler_; }
+  http_handler& handler() noexcept { return *handler_; }
   const http_server_options& options() const noexcept { return options_; }
-  http_counters& counters() noexcept { return counters_; }
+  http_counters& counters() noexcept { return *counters_; }
   bool stopping() const noexcept { return stopping_; }
   /// `Date: ...` with its line end, at most a second old.
   const std::string& date_header() const noexcept { return date_header_; }
@@ -53,9 +53,9 @@ class connection_lane : public std::enable_shared_from_this<connection_lane> {
   void update_clock();
 
   boost::asio::io_context& context_;
-  http_handler& handler_;
+  const std::shared_ptr<http_handler> handler_;
   http_server_options options_;
-  http_counters& counters_;
+  const std::shared_ptr<http_counters> counters_;
   boost::asio::steady_timer timer_;
   clock::duration interval_;
   clock::time_point now_;  ///< as of the last sweep: reading it costs nothing

@@ -73,22 +73,23 @@ void refuse_connection(connection_lane::socket_type& socket) {
 
 /// What connections and the acceptor share; outlives the server where connections do.
 struct http_server::shared_state {
-  explicit shared_state(http_counters& c) : counters(c) {}
+  explicit shared_state(std::shared_ptr<http_counters> c) : counters(std::move(c)) {}
 
-  http_counters& counters;
+  const std::shared_ptr<http_counters> counters;
   std::atomic<bool> stopping{false};
   std::atomic<bool> told{false};
   std::function<void()> on_stopped;  ///< set before stopping is
 
   void tell_when_empty() {
-    if (!stopping.load() || counters.open.load() != 0 || told.exchange(true)) return;
+    if (!stopping.load() || counters->open.load() != 0 || told.exchange(true)) return;
     if (on_stopped) on_stopped();
   }
 };
 
 http_server::http_server(std::span<asio::io_context* const> contexts,
-                         std::span<http_handler* const> handlers,
-                         const http_server_options& options, http_counters& counters)
+                         std::span<const std::shared_ptr<http_handler>> handlers,
+                         const http_server_options& options,
+                         std::shared_ptr<http_counters> counters)
     : contexts_(contexts.begin(), contexts.end()),
       options_(options),
       shared_(std::make_shared<shared_state>(counters)),
@@ -96,7 +97,7 @@ http_server::http_server(std::span<asio::io_context* const> contexts,
   CHECK(contexts.size() == handlers.size(), "one handler a context");
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     lanes_.push_back(
-        std::make_shared<connection_lane>(*contexts[i], *handlers[i], options, counters));
+        std::make_shared<connection_lane>(*contexts[i], handlers[i], options, counters));
   }
 }
 
@@ -146,17 +147,17 @@ asio::awaitable<void> http_server::accept_connections() {
       continue;
     }
     set_options(socket);
-    if (shared->counters.open.load(std::memory_order_relaxed) >= max_connections) {
-      shared->counters.refused.fetch_add(1, std::memory_order_relaxed);
+    if (shared->counters->open.load(std::memory_order_relaxed) >= max_connections) {
+      shared->counters->refused.fetch_add(1, std::memory_order_relaxed);
       refuse_connection(socket);
       continue;
     }
-    shared->counters.accepted.fetch_add(1, std::memory_order_relaxed);
-    shared->counters.open.fetch_add(1);
+    shared->counters->accepted.fetch_add(1, std::memory_order_relaxed);
+    shared->counters->open.fetch_add(1);
     asio::dispatch(lane.context(), [target = lanes[turn % lanes.size()], moved = std::move(socket),
                                     shared]() mutable {
       target->serve(std::move(moved), [shared] {
-        shared->counters.open.fetch_sub(1);
+        shared->counters->open.fetch_sub(1);
         shared->tell_when_empty();
       });
     });

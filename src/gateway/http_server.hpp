@@ -41,11 +41,12 @@ class connection_lane;
 
 class http_server {
  public:
-  /// One handler a context, called on its thread. Handlers and counters outlive the contexts' work.
+  /// One handler a context, called on its thread. Handlers and counters are kept for as long as a
+  /// connection of theirs is; the server itself goes before its contexts.
   /// REQUIRES: as many handlers as contexts, at least one.
   http_server(std::span<boost::asio::io_context* const> contexts,
-              std::span<http_handler* const> handlers, const http_server_options& options,
-              http_counters& counters);
+              std::span<const std::shared_ptr<http_handler>> handlers,
+              const http_server_options& options, std::shared_ptr<http_counters> counters);
   ~http_server();
   http_server(const http_server&) = delete;
   http_server& operator=(const http_server&) = delete;

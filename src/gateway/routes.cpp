@@ -136,15 +136,16 @@ bool write_found(http_response& out, const parsed_request& request, std::string_
 
 }  // namespace
 
-request_handler::request_handler(handler_context& shared, std::size_t lane, dispatcher& to)
-    : shared_(shared),
-      metrics_(*shared.lanes[lane]),
+request_handler::request_handler(std::shared_ptr<handler_context> shared, std::size_t lane,
+                                 dispatcher& to)
+    : shared_(std::move(shared)),
+      metrics_(*shared_->lanes[lane]),
       to_(to),
       most_pending_(
-          std::max<std::size_t>(shared.options.pending_requests / shared.lanes.size(), 1)) {}
+          std::max<std::size_t>(shared_->options.pending_requests / shared_->lanes.size(), 1)) {}
 
 std::string_view request_handler::trusted_header() const noexcept {
-  return shared_.options.trusted_header;
+  return shared_->options.trusted_header;
 }
 
 void request_handler::count(const http_exchange& exchange) noexcept {
@@ -187,20 +188,20 @@ bool request_handler::answer_alone(http_exchange& exchange) {
       return true;
     case route_id::metrics:
       out.content_type = media::prometheus;
-      append_metrics(out.body, shared_.lanes, shared_.http);
-      if (shared_.options.more_metrics) shared_.options.more_metrics(out.body);
+      append_metrics(out.body, shared_->lanes, shared_->http);
+      if (shared_->options.more_metrics) shared_->options.more_metrics(out.body);
       return true;
     case route_id::openapi:
       out.content_type = media::json;
-      out.body = shared_.openapi;
+      out.body = shared_->openapi;
       return true;
     case route_id::index:
-      out.body.append(index_head).append(shared_.options.version).append(index_body);
+      out.body.append(index_head).append(shared_->options.version).append(index_body);
       return true;
     default:
       break;
   }
-  if (is_batch_init(route) && !shared_.options.batch_init) {
+  if (is_batch_init(route) && !shared_->options.batch_init) {
     write_problem(out, {problem_code::batch_init_disabled, "This gateway has no batch_init", {}});
     return true;
   }
@@ -212,7 +213,7 @@ bool request_handler::answer_alone(http_exchange& exchange) {
 }
 
 void request_handler::answer_ready(http_response& response) const {
-  if (shared_.stopping.load(std::memory_order_relaxed)) {
+  if (shared_->stopping.load(std::memory_order_relaxed)) {
     return write_problem(response, {problem_code::not_ready, "The service is stopping", {}});
   }
   const result<void> ready = to_.ready();
@@ -234,7 +235,7 @@ std::optional<problem> request_handler::name_request(const http_exchange& exchan
   } else if (request.trusted_ids == 1 && valid_trusted_id(request.trusted_id)) {
     name = {hasher_.of_trusted_id(exchange.parsed, request.trusted_id), retention::two_minutes};
   } else {
-    name = {to_.new_request_id(), shared_.options.keyless_retention};
+    name = {to_.new_request_id(), shared_->options.keyless_retention};
   }
   return std::nullopt;
 }
@@ -275,7 +276,7 @@ asio::awaitable<void> request_handler::answer_command(http_exchange& exchange) {
     const partition_id destination =
         partition_of(command.target, command.entity, to_.partition_count(command.target));
     given = co_await to_.command(destination, std::move(command.body), name.id, name.keep, trace,
-                                 shared_.options.deadline_ms);
+                                 shared_->options.deadline_ms);
   }
   write_answer(exchange.response, request, given);
 }

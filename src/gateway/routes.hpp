@@ -29,8 +29,8 @@ struct handler_context {
 
 class request_handler final : public http_handler {
  public:
-  /// Counts into `shared.lanes[lane]`. Both references outlive the handler's work.
-  request_handler(handler_context& shared, std::size_t lane, dispatcher& to);
+  /// Counts into `shared->lanes[lane]`. `to` outlives the handler's work.
+  request_handler(std::shared_ptr<handler_context> shared, std::size_t lane, dispatcher& to);
 
   std::string_view trusted_header() const noexcept override;
   bool answer_now(http_exchange& exchange) override;
@@ -54,7 +54,7 @@ class request_handler final : public http_handler {
                                                           stored_value& value);
   void count(const http_exchange& exchange) noexcept;
 
-  handler_context& shared_;
+  const std::shared_ptr<handler_context> shared_;
   lane_metrics& metrics_;
   dispatcher& to_;
   request_hasher hasher_;

@@ -11,7 +11,6 @@ namespace media {
 inline constexpr std::string_view json = "application/json";
 inline constexpr std::string_view problem = "application/problem+json";
 inline constexpr std::string_view text = "text/plain";
-inline constexpr std::string_view html = "text/html; charset=utf-8";
 inline constexpr std::string_view prometheus = "text/plain; version=0.0.4; charset=utf-8";
 }  // namespace media
 
