@@ -85,6 +85,7 @@ std::string complain(const flags& given) {
 void complete(flags& given) {
   serve_options& o = given.options;
   o.gateway.deadline_ms = static_cast<std::uint64_t>(given.deadline_s * 1'000);
+  o.stop_timeout_s = given.deadline_s + 5;
   o.gateway.http.header_timeout = milliseconds(given.header_timeout_s);
   o.gateway.http.idle_timeout = milliseconds(given.idle_timeout_s);
   o.gateway.batch_init = !given.no_batch_init;

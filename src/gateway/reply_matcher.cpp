@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -28,7 +29,7 @@ class waiting_read final : public read_request {
   }
 
   void start(store& s, handler done) {
-    done_ = std::move(done);
+    done_.emplace(std::move(done));
     s.read(*this);
   }
 
@@ -36,13 +37,13 @@ class waiting_read final : public read_request {
     asio::post(context_, [this] {
       const std::unique_ptr<waiting_read> self(this);
       read_answer answered{status, std::move(values)};
-      std::move(done_)(std::move(answered));
+      std::move (*done_)(std::move(answered));
     });
   }
 
  private:
   asio::io_context& context_;
-  handler done_;
+  std::optional<handler> done_;  ///< 1.81's move assignment of a handler calls itself for ever
 };
 
 }  // namespace
@@ -157,8 +158,8 @@ asio::awaitable<read_answer> reply_matcher::read(partition_id partition,
         break;
     }
   }
-  // The lambda captures plain pointers only: g++ 12 destroys a lambda twice that lives in an
-  // awaited expression (GCC bug 95599 and its kin), which frees what it owns twice.
+  // The lambda captures plain pointers only: g++ 12 destroys a temporary of an awaited expression
+  // twice, and what it owns with it.
   auto* request = new waiting_read(context_, partition, std::move(keys));
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(read_answer)>(
       [this, request](auto handler) { request->start(store_, std::move(handler)); },

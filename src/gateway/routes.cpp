@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
+#include "core/order/open_operations.hpp"
 #include "gateway/batch_init.hpp"
 #include "gateway/contract/trace_parent.hpp"
 
@@ -305,23 +306,41 @@ asio::awaitable<void> request_handler::answer_find(http_exchange& exchange) {
   if (failed) write_problem(exchange.response, *failed);
 }
 
+/// The attempts that the order itself tells of: the running one and the newest finished one.
+asio::awaitable<std::optional<problem>> request_handler::read_newest(const parsed_request& request,
+                                                                     partition_id partition,
+                                                                     std::vector<attempt>& found) {
+  // A saga may end between the two reads; its order then holds the attempt.
+  for (int tries = 0; tries < 3; ++tries) {
+    stored_value value;
+    auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
+    if (!failed && !value) failed = not_found_problem(request);
+    if (failed) co_return failed;
+    const auto shown = decode_order(*value);
+    if (!shown) co_return corrupt_problem(partition, request.ids[0].view());
+    found.clear();
+    if (shown->running) {
+      failed = co_await read_one(partition, checkpoint_key::operation(shown->running->slot), value);
+      if (failed) co_return failed;
+      const auto open = decode_operation(value ? std::string_view(*value) : std::string_view());
+      const auto* running = open ? std::get_if<saga>(&*open) : nullptr;
+      if (running == nullptr || running->operation != *shown->running) continue;
+      found.push_back(running->attempt);
+    }
+    if (shown->last_attempt) found.push_back(*shown->last_attempt);
+    co_return std::nullopt;
+  }
+  co_return std::nullopt;
+}
+
 asio::awaitable<void> request_handler::answer_history(http_exchange& exchange) {
   const entity_id& id = exchange.parsed.ids[0];
   const partition_id partition =
       partition_of(service::order, id, to_.partition_count(service::order));
-  stored_value value;
-  auto failed = co_await read_one(partition, checkpoint_key::entity(id), value);
-  if (!failed && !value) failed = not_found_problem(exchange.parsed);
   std::vector<attempt> newest_first;
-  std::uint64_t next = 0;
-  if (!failed) {
-    const auto found = decode_order(*value);
-    if (!found) failed = corrupt_problem(partition, id.view());
-    if (found && found->last_attempt) {
-      newest_first.push_back(*found->last_attempt);
-      next = newest_first.back().previous;
-    }
-  }
+  auto failed = co_await read_newest(exchange.parsed, partition, newest_first);
+  std::uint64_t next = newest_first.empty() ? 0 : newest_first.back().previous;
+  stored_value value;
   while (!failed && next != 0 && newest_first.size() < limits::history_attempts) {
     failed = co_await read_one(partition, checkpoint_key::attempt(next), value);
     if (failed) break;

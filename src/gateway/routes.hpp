@@ -52,6 +52,9 @@ class request_handler final : public http_handler {
   boost::asio::awaitable<void> answer_history(http_exchange& exchange);
   boost::asio::awaitable<std::optional<problem>> read_one(partition_id partition, std::string key,
                                                           stored_value& value);
+  boost::asio::awaitable<std::optional<problem>> read_newest(const parsed_request& request,
+                                                             partition_id partition,
+                                                             std::vector<attempt>& found);
   void count(const http_exchange& exchange) noexcept;
 
   const std::shared_ptr<handler_context> shared_;

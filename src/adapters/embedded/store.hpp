@@ -19,7 +19,7 @@ namespace settle {
 
 struct embedded_options {
   std::string directory = "./data";
-  std::uint16_t partitions[service_count] = {16, 16, 16};  ///< by service; fixed at creation
+  std::uint16_t partitions[service_count] = {4, 4, 4};  ///< by service; fixed at creation
 
   /// Journal or memory grown by this since the last time: move it to the database. It bounds what a
   /// restart replays.

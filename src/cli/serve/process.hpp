@@ -18,7 +18,7 @@ struct serve_options {
   embedded_options store;
   std::size_t threads = 0;  ///< 0: one a core
   std::size_t cached_values = limits::cached_entities;
-  double stop_timeout_s = 35;  ///< for requests under way when asked to stop
+  double stop_timeout_s = 35;  ///< for requests under way when asked to stop; beyond the deadline
 };
 
 class process {

@@ -74,12 +74,19 @@ void append_time(std::string& out, std::uint64_t time_ms) {
   out.append("Z\"");
 }
 
+/// What a step of this kind is refused for; compensations are not refused.
+std::string_view reason_of(step_kind kind) {
+  return kind == step_kind::charge ? R"("out_of_credit")" : R"("out_of_stock")";
+}
+
 void append_step(std::string& out, const attempt_step& step) {
   out.append(R"({"step": ")").append(name_of(step.kind));
   out.append(R"(", "partition": ")").append(name(service_of(step.kind))).push_back(':');
   append_number(out, step.partition);
   out.append(R"(", "outcome": ")").append(name_of(step.outcome));
-  out.append(R"(", "sent": )");
+  out.append(R"(", "reason": )");
+  out.append(step.outcome == step_outcome::refused ? reason_of(step.kind) : "null");
+  out.append(R"(, "time": )");
   append_time(out, step.sent_ms);
   out.append(R"(, "answered": )");
   append_time(out, step.answered_ms);

@@ -66,7 +66,8 @@ json::object history_schemas() {
                    {"step", {{"enum", json::array{"charge", "reserve", "release", "refund"}}}},
                    {"partition", {{"type", "string"}}},
                    {"outcome", {{"enum", json::array{"pending", "done", "refused"}}}},
-                   {"sent", time},
+                   {"reason", id_or_null},
+                   {"time", time},
                    {"answered", time},
                })},
       {"attempt", object_of({

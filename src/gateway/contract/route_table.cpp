@@ -24,7 +24,7 @@ constexpr std::string_view history_example =
     R"({"order_id": "42", "attempts": [{"attempt": 7, "outcome": "paid", "reason": null,
  "item_id": null, "started": "2026-01-02T03:04:05.678Z", "finished": "2026-01-02T03:04:05.681Z",
  "steps": [{"step": "charge", "partition": "payment:0", "outcome": "done",
- "sent": "2026-01-02T03:04:05.678Z", "answered": "2026-01-02T03:04:05.679Z"}]}],
+ "reason": null, "time": "2026-01-02T03:04:05.678Z", "answered": "2026-01-02T03:04:05.679Z"}]}],
  "truncated": false})";
 
 using enum answer_schema;

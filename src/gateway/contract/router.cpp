@@ -178,12 +178,17 @@ std::optional<problem> read_parameter(const route_parameter& parameter, std::str
 
 /// What no single parameter shows.
 std::optional<problem> check_together(const parsed_request& request) {
-  const bool drawn_from_nothing = request.route == route_id::init_orders &&
-                                  request.numbers[0] > 0 &&
-                                  (request.numbers[1] == 0 || request.numbers[2] == 0);
-  if (!drawn_from_nothing) return std::nullopt;
-  return problem{
-      problem_code::amount_out_of_range, "n_items and n_users must be at least 1 where n is", {}};
+  if (request.route != route_id::init_orders || request.numbers[0] == 0) return std::nullopt;
+  if (request.numbers[1] == 0 || request.numbers[2] == 0) {
+    return problem{
+        problem_code::amount_out_of_range, "n_items and n_users must be at least 1 where n is", {}};
+  }
+  if (!cost(money{static_cast<std::int64_t>(request.numbers[3])}, quantity{2})) {
+    return problem{problem_code::amount_out_of_range,
+                   "item_price must be at most 4503599627370495: an order has two items",
+                   {}};
+  }
+  return std::nullopt;
 }
 
 bool allowed(const route& r, http_method method) {
