@@ -10,7 +10,7 @@ namespace {
 
 /// Draw `index` of row `row`: the same for whoever computes it.
 std::uint64_t draw(std::uint64_t seed, std::uint64_t row, std::uint64_t index, std::uint64_t end) {
-  return request_id{seed, row}.part(index).low % end;
+  return request_id{seed, 0}.part(index).part(row).high % end;
 }
 
 /// The stock partitions that hold a line of the saga, each once, in ascending order.
@@ -55,7 +55,9 @@ void order_service::add_item(const waiting_request& from, const body::add_item& 
   if (found->lines.size() >= limits::order_lines) {
     return work_.answer_request(from, {answer_code::order_full, 0, {}});
   }
-  if (operations_.full()) return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  if (operations_.full() || work_.outbox_size() + reserved_room_ >= limits::outbox_messages) {
+    return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  }
   const operation_id operation = operations_.open(
       work_.next_number(), price_query{{}, command.order, command.item, command.quantity, from});
   work_.record_running(from, operation);
