@@ -96,6 +96,12 @@ class byte_reader {
     fail();
     return 0;
   }
+  /// A varint that must fit 32 bits.
+  std::uint32_t varint32() {
+    const std::uint64_t v = varint();
+    if (v > UINT32_MAX) fail();
+    return ok_ ? static_cast<std::uint32_t>(v) : 0;
+  }
   /// A non-negative 63-bit number.
   std::int64_t amount() {
     const std::uint64_t v = varint();

@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <array>
-#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -36,11 +35,7 @@ class reading {
   explicit reading(byte_reader& in) : in_(in) {}
   void operator()(entity_id& v) { v = in_.id(); }
   void operator()(std::uint64_t& v) { v = in_.varint(); }
-  void operator()(std::uint32_t& v) {
-    const std::uint64_t wide = in_.varint();
-    if (wide > std::numeric_limits<std::uint32_t>::max()) in_.fail();
-    v = static_cast<std::uint32_t>(wide);
-  }
+  void operator()(std::uint32_t& v) { v = in_.varint32(); }
   template <class Tag>
   void operator()(strong<Tag, std::int64_t>& v) {
     v.value = in_.amount();
@@ -260,6 +255,7 @@ void encode(byte_writer& out, const answer& value) {
 answer decode_answer(byte_reader& in) {
   answer value;
   value.code = static_cast<answer_code>(in.u8());
+  if (!is_known(value.code)) in.fail();
   value.number = in.amount();
   if (const std::string_view id = in.text(limits::id_length); !id.empty()) {
     if (auto parsed = entity_id::parse(id)) {
