@@ -139,12 +139,19 @@ void order_service::attach(const waiting_request& from, operation_id operation) 
     return;
   }
   auto& waiting = std::get<saga>(*open).waiting;
-  if (std::ranges::find(waiting, from) != waiting.end()) return;
+  waiting_request also = from;
+  for (const waiting_request& known : waiting) {
+    if (known.request != from.request) continue;
+    if (known.gateway == from.gateway) return;
+    // The answer goes to both gateways and is recorded once: a second expiry could one day forget
+    // a later request of the same key.
+    also.retention = retention::none;
+  }
   if (waiting.size() >= limits::attached_requests) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
-  waiting.push_back(from);
-  work_.record_running(from, operation);
+  waiting.push_back(also);
+  work_.record_running(also, operation);
 }
 
 void order_service::init(const waiting_request& from, const body::init_orders& command) {
@@ -206,10 +213,13 @@ void order_service::on_reserve_refused(const body::reserve_refused& event,
   if (s == nullptr) return;
   // The partition counts its own lines; among several failing lines the order's first is named.
   std::uint32_t own = 0;
+  std::uint32_t failing = UINT32_MAX;
   for (std::uint32_t index = 0; index < s->lines.size(); ++index) {
     if (work_.home(service::stock, s->lines[index].item).index != partition) continue;
-    if (own++ == event.line) s->failing_line = std::min(s->failing_line, index);
+    failing = index;
+    if (own++ == event.line) break;
   }
+  s->failing_line = std::min(s->failing_line, failing);
   proceed(*s, {step_kind::reserve, step_outcome::refused, partition, work_.time_ms()});
 }
 
