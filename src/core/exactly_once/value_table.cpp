@@ -62,7 +62,9 @@ void value_table::evict(std::size_t count) {
     for (auto node = entries_.begin(clock_hand_); node != entries_.end(clock_hand_); ++node) {
       entry& e = node->second;
       if (e.dirty || e.changed_in > durable_commits_) continue;
-      if (!std::exchange(e.used, false)) victims.push_back(node->first);
+      if (std::exchange(e.used, false)) continue;
+      victims.push_back(node->first);
+      if (victims.size() == count) break;
     }
   }
   for (const std::string& key : victims) entries_.erase(key);
