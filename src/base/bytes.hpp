@@ -1,4 +1,4 @@
-// Byte strings written and read: the primitives of every format of ours (docs/FORMATS.md).
+// Byte strings written and read: the primitives of every format of ours (docs/formats/message.md).
 // Numbers are LEB128 varints unless a fixed width is named, fixed-width ones little-endian, text is
 // its length as a varint and its bytes. A writer's output is canonical: equal values, equal bytes.
 #pragma once
