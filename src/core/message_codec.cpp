@@ -23,8 +23,8 @@ class writing {
     out_.amount(v.value);
   }
   void operator()(const generation& v) { out_.varint(v.value); }
-  template <class T, std::size_t N>
-  void operator()(const boost::container::small_vector<T, N>& list);
+  template <class T, std::size_t n>
+  void operator()(const boost::container::small_vector<T, n>& list);
 
  private:
   byte_writer& out_;
@@ -41,8 +41,8 @@ class reading {
     v.value = in_.amount();
   }
   void operator()(generation& v) { v.value = in_.varint(); }
-  template <class T, std::size_t N>
-  void operator()(boost::container::small_vector<T, N>& list);
+  template <class T, std::size_t n>
+  void operator()(boost::container::small_vector<T, n>& list);
 
  private:
   byte_reader& in_;
@@ -67,7 +67,9 @@ void fields(auto& a, Is<body::init_orders> auto& b) {
 void fields(auto& a, Is<body::create_item> auto& b) { a(b.price); }
 void fields(auto& a, Is<body::add_stock> auto& b) { a(b.item); a(b.amount); }
 void fields(auto& a, Is<body::subtract_stock> auto& b) { a(b.item); a(b.amount); }
-void fields(auto& a, Is<body::init_items> auto& b) { a(b.first); a(b.last); a(b.stock); a(b.price); }
+void fields(auto& a, Is<body::init_items> auto& b) {
+  a(b.first); a(b.last); a(b.stock); a(b.price);
+}
 void fields(auto& a, Is<body::add_funds> auto& b) { a(b.user); a(b.amount); }
 void fields(auto& a, Is<body::pay> auto& b) { a(b.user); a(b.amount); }
 void fields(auto& a, Is<body::init_users> auto& b) { a(b.first); a(b.last); a(b.credit); }
@@ -93,29 +95,29 @@ void fields(auto& a, Is<body::tick> auto& b) { a(b.owner); a(b.clock_ms); }
 void fields(auto& a, Is<body::set_rules> auto& b) { a(b.version); }
 // clang-format on
 
-template <class T, std::size_t N>
-void writing::operator()(const boost::container::small_vector<T, N>& list) {
+template <class T, std::size_t n>
+void writing::operator()(const boost::container::small_vector<T, n>& list) {
   out_.varint(list.size());
   for (const T& element : list) fields(*this, element);
 }
 
-template <class T, std::size_t N>
-void reading::operator()(boost::container::small_vector<T, N>& list) {
+template <class T, std::size_t n>
+void reading::operator()(boost::container::small_vector<T, n>& list) {
   const std::uint64_t size = in_.varint();
   if (size > limits::order_lines) in_.fail();
   for (std::uint64_t i = 0; i < size && in_.ok(); ++i) fields(*this, list.emplace_back());
 }
 
-template <std::size_t Index>
+template <std::size_t index>
 void read_body(reading& archive, message_body& out) {
-  fields(archive, out.emplace<Index>());
+  fields(archive, out.emplace<index>());
 }
 
 using body_reader = void (*)(reading&, message_body&);
 
-template <std::size_t... Index>
-constexpr std::array<body_reader, sizeof...(Index)> body_readers(std::index_sequence<Index...>) {
-  return {&read_body<Index>...};
+template <std::size_t... index>
+constexpr std::array<body_reader, sizeof...(index)> body_readers(std::index_sequence<index...>) {
+  return {&read_body<index>...};
 }
 
 constexpr std::size_t body_count = std::variant_size_v<message_body>;

@@ -15,8 +15,9 @@ std::optional<std::string_view> value_table::get(std::string_view key) {
   auto found = entries_.find(key);
   CHECK(found != entries_.end(), "what a message needs is loaded before it is applied");
   found->second.used = true;
-  if (!found->second.value) return std::nullopt;
-  return *found->second.value;
+  const std::optional<std::string>& value = found->second.value;
+  if (!value) return std::nullopt;
+  return *value;
 }
 
 value_table::entry& value_table::change(std::string_view key) {

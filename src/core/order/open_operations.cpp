@@ -87,9 +87,9 @@ operation_id open_operations::open(std::uint64_t number, open_operation operatio
 }
 
 open_operation* open_operations::find(operation_id id) {
-  if (id.slot >= slots_.size() || !slots_[id.slot].operation) return nullptr;
-  open_operation& operation = *slots_[id.slot].operation;
-  return id_of(operation) == id ? &operation : nullptr;
+  if (id.slot >= slots_.size()) return nullptr;
+  std::optional<open_operation>& operation = slots_[id.slot].operation;
+  return operation && id_of(*operation) == id ? &*operation : nullptr;
 }
 
 open_operation* open_operations::change(operation_id id) {

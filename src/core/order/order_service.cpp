@@ -118,7 +118,8 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
   if (operations_.full() || work_.outbox_size() + reserved_room_ + room > limits::outbox_messages) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
-  const operation_id operation = operations_.open(fresh.attempt.number, std::move(fresh));
+  const std::uint64_t number = fresh.attempt.number;
+  const operation_id operation = operations_.open(number, std::move(fresh));
   reserved_room_ += room;
   o.running = operation;
   work_.put(id, encode(o));
