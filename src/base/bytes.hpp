@@ -1,4 +1,4 @@
-// Byte strings written and read: the primitives of every format of ours (docs/formats/).
+// Byte strings written and read: the primitives of every format of ours (docs/formats/message.md).
 // Numbers are LEB128 varints unless a fixed width is named, fixed-width ones little-endian, text is
 // its length as a varint and its bytes. A writer's output is canonical: equal values, equal bytes.
 #pragma once
@@ -95,6 +95,12 @@ class byte_reader {
     }
     fail();
     return 0;
+  }
+  /// A varint that must fit 32 bits.
+  std::uint32_t varint32() {
+    const std::uint64_t v = varint();
+    if (v > UINT32_MAX) fail();
+    return ok_ ? static_cast<std::uint32_t>(v) : 0;
   }
   /// A non-negative 63-bit number.
   std::int64_t amount() {

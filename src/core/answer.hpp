@@ -24,7 +24,7 @@ enum class answer_code : std::uint8_t {
   order_busy = 10,         ///< a checkout of this order is running: its items are frozen
   order_paid = 11,         ///< its items are frozen for good
   order_overwritten = 12,  ///< a batch_init replaced the order in mid-checkout; compensated
-  malformed = 13,  ///< a command that no gateway of ours sends
+  malformed = 13,          ///< a command that no gateway of ours sends
 
   // No effect, not recorded: the same request may be sent again.
   overloaded = 64,
@@ -40,6 +40,13 @@ enum class answer_code : std::uint8_t {
 /// Whether the answer is kept under the request's id and repeated to whoever asks again.
 constexpr bool is_recorded(answer_code code) {
   return code < answer_code::overloaded;
+}
+
+/// For readers of bytes.
+constexpr bool is_known(answer_code code) {
+  return code <= answer_code::malformed ||
+         (code >= answer_code::overloaded && code <= answer_code::unavailable) ||
+         code == answer_code::outcome_unknown;
 }
 
 struct answer {

@@ -1,6 +1,6 @@
 // The one message format. A message is a command of a gateway, an order or event on the link from
 // one partition to another, or a word of a partition's owner to itself; all go through the log.
-// The bytes are described in docs/formats/; core/message_codec.hpp reads and writes them.
+// The bytes are described in docs/formats/message.md; core/message_codec.hpp reads and writes them.
 #pragma once
 
 #include <cstdint>

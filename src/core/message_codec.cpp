@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <array>
-#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -24,8 +23,8 @@ class writing {
     out_.amount(v.value);
   }
   void operator()(const generation& v) { out_.varint(v.value); }
-  template <class T, std::size_t N>
-  void operator()(const boost::container::small_vector<T, N>& list);
+  template <class T, std::size_t n>
+  void operator()(const boost::container::small_vector<T, n>& list);
 
  private:
   byte_writer& out_;
@@ -36,18 +35,14 @@ class reading {
   explicit reading(byte_reader& in) : in_(in) {}
   void operator()(entity_id& v) { v = in_.id(); }
   void operator()(std::uint64_t& v) { v = in_.varint(); }
-  void operator()(std::uint32_t& v) {
-    const std::uint64_t wide = in_.varint();
-    if (wide > std::numeric_limits<std::uint32_t>::max()) in_.fail();
-    v = static_cast<std::uint32_t>(wide);
-  }
+  void operator()(std::uint32_t& v) { v = in_.varint32(); }
   template <class Tag>
   void operator()(strong<Tag, std::int64_t>& v) {
     v.value = in_.amount();
   }
   void operator()(generation& v) { v.value = in_.varint(); }
-  template <class T, std::size_t N>
-  void operator()(boost::container::small_vector<T, N>& list);
+  template <class T, std::size_t n>
+  void operator()(boost::container::small_vector<T, n>& list);
 
  private:
   byte_reader& in_;
@@ -72,7 +67,9 @@ void fields(auto& a, Is<body::init_orders> auto& b) {
 void fields(auto& a, Is<body::create_item> auto& b) { a(b.price); }
 void fields(auto& a, Is<body::add_stock> auto& b) { a(b.item); a(b.amount); }
 void fields(auto& a, Is<body::subtract_stock> auto& b) { a(b.item); a(b.amount); }
-void fields(auto& a, Is<body::init_items> auto& b) { a(b.first); a(b.last); a(b.stock); a(b.price); }
+void fields(auto& a, Is<body::init_items> auto& b) {
+  a(b.first); a(b.last); a(b.stock); a(b.price);
+}
 void fields(auto& a, Is<body::add_funds> auto& b) { a(b.user); a(b.amount); }
 void fields(auto& a, Is<body::pay> auto& b) { a(b.user); a(b.amount); }
 void fields(auto& a, Is<body::init_users> auto& b) { a(b.first); a(b.last); a(b.credit); }
@@ -98,29 +95,29 @@ void fields(auto& a, Is<body::tick> auto& b) { a(b.owner); a(b.clock_ms); }
 void fields(auto& a, Is<body::set_rules> auto& b) { a(b.version); }
 // clang-format on
 
-template <class T, std::size_t N>
-void writing::operator()(const boost::container::small_vector<T, N>& list) {
+template <class T, std::size_t n>
+void writing::operator()(const boost::container::small_vector<T, n>& list) {
   out_.varint(list.size());
   for (const T& element : list) fields(*this, element);
 }
 
-template <class T, std::size_t N>
-void reading::operator()(boost::container::small_vector<T, N>& list) {
+template <class T, std::size_t n>
+void reading::operator()(boost::container::small_vector<T, n>& list) {
   const std::uint64_t size = in_.varint();
   if (size > limits::order_lines) in_.fail();
   for (std::uint64_t i = 0; i < size && in_.ok(); ++i) fields(*this, list.emplace_back());
 }
 
-template <std::size_t Index>
+template <std::size_t index>
 void read_body(reading& archive, message_body& out) {
-  fields(archive, out.emplace<Index>());
+  fields(archive, out.emplace<index>());
 }
 
 using body_reader = void (*)(reading&, message_body&);
 
-template <std::size_t... Index>
-constexpr std::array<body_reader, sizeof...(Index)> body_readers(std::index_sequence<Index...>) {
-  return {&read_body<Index>...};
+template <std::size_t... index>
+constexpr std::array<body_reader, sizeof...(index)> body_readers(std::index_sequence<index...>) {
+  return {&read_body<index>...};
 }
 
 constexpr std::size_t body_count = std::variant_size_v<message_body>;
@@ -260,6 +257,7 @@ void encode(byte_writer& out, const answer& value) {
 answer decode_answer(byte_reader& in) {
   answer value;
   value.code = static_cast<answer_code>(in.u8());
+  if (!is_known(value.code)) in.fail();
   value.number = in.amount();
   if (const std::string_view id = in.text(limits::id_length); !id.empty()) {
     if (auto parsed = entity_id::parse(id)) {

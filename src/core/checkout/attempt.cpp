@@ -3,14 +3,37 @@
 #include "base/limits.hpp"
 
 namespace settle {
+namespace {
+
+// Times after the start are differences: a fresh attempt's fit one byte each. Clocks differ from
+// appender to appender, so a difference may be negative (zigzag). 0 is kept for "not yet".
+
+std::uint64_t difference(std::uint64_t time, std::uint64_t start) {
+  const std::uint64_t d = time - start;
+  return (d << 1) ^ (std::uint64_t{0} - (d >> 63));
+}
+std::uint64_t time_of(std::uint64_t difference, std::uint64_t start) {
+  return start + ((difference >> 1) ^ (std::uint64_t{0} - (difference & 1)));
+}
+
+void write_optional_time(byte_writer& out, std::uint64_t time, std::uint64_t start) {
+  out.varint(time == 0 ? 0 : difference(time, start) + 1);
+}
+std::uint64_t read_optional_time(byte_reader& in, std::uint64_t start) {
+  const std::uint64_t written = in.varint();
+  if (written == 0) return 0;
+  const std::uint64_t time = time_of(written - 1, start);
+  if (time == 0) in.fail();
+  return time;
+}
+
+}  // namespace
 
 void encode(byte_writer& out, const attempt& value) {
   out.varint(value.number);
   out.varint(value.previous);
   out.varint(value.started_ms);
-  // Times after the start are differences: a fresh attempt's fit one byte each. Clocks differ from
-  // appender to appender, so a difference may wrap; reading wraps it back.
-  out.varint(value.finished_ms == 0 ? 0 : value.finished_ms - value.started_ms + 1);
+  write_optional_time(out, value.finished_ms, value.started_ms);
   out.u8(static_cast<std::uint8_t>(value.outcome));
   out.text(value.failing_item.view());
   out.varint(value.steps.size());
@@ -18,8 +41,8 @@ void encode(byte_writer& out, const attempt& value) {
     out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(step.kind) |
                                      static_cast<unsigned>(step.outcome) << 4));
     out.varint(step.partition);
-    out.varint(step.sent_ms - value.started_ms);
-    out.varint(step.answered_ms == 0 ? 0 : step.answered_ms - value.started_ms + 1);
+    out.varint(difference(step.sent_ms, value.started_ms));
+    write_optional_time(out, step.answered_ms, value.started_ms);
   }
 }
 
@@ -28,9 +51,7 @@ attempt decode_attempt(byte_reader& in) {
   value.number = in.varint();
   value.previous = in.varint();
   value.started_ms = in.varint();
-  if (const std::uint64_t finished = in.varint(); finished != 0) {
-    value.finished_ms = finished - 1 + value.started_ms;
-  }
+  value.finished_ms = read_optional_time(in, value.started_ms);
   value.outcome = static_cast<answer_code>(in.u8());
   if (value.outcome > answer_code::malformed) in.fail();
   if (const std::string_view item = in.text(limits::id_length); !item.empty()) {
@@ -51,10 +72,8 @@ attempt decode_attempt(byte_reader& in) {
     const std::uint64_t partition = in.varint();
     if (partition >= limits::partitions) in.fail();
     step.partition = static_cast<std::uint16_t>(partition);
-    step.sent_ms = in.varint() + value.started_ms;
-    if (const std::uint64_t answered = in.varint(); answered != 0) {
-      step.answered_ms = answered - 1 + value.started_ms;
-    }
+    step.sent_ms = time_of(in.varint(), value.started_ms);
+    step.answered_ms = read_optional_time(in, value.started_ms);
     value.steps.push_back(step);
   }
   return value;

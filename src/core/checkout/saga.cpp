@@ -96,7 +96,7 @@ void encode(byte_writer& out, const saga& value) {
 
 saga decode_saga(byte_reader& in) {
   saga value;
-  value.operation.slot = static_cast<std::uint32_t>(in.varint());
+  value.operation.slot = in.varint32();
   value.operation.number = in.varint();
   const std::uint8_t state = in.u8();
   if (state > static_cast<std::uint8_t>(saga_state::compensating)) in.fail();

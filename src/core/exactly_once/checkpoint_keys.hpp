@@ -1,5 +1,6 @@
 // The keys of a partition's checkpoint. One byte of kind, then what names the thing. Numbers in
-// keys are big-endian, so that a sorted store keeps them in order. docs/formats/ has the values.
+// keys are big-endian, so that a sorted store keeps them in order. docs/formats/checkpoint.md has
+// the values.
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,10 @@ void link::add_changes(partition_id peer, commit_batch& batch) {
   for (std::uint64_t n = std::max(first, persisted_end_); n < next_number_; ++n) {
     std::string bytes;
     byte_writer out(bytes);
-    encode(out, outbox_[static_cast<std::size_t>(n - first)]);
+    message& m = outbox_[static_cast<std::size_t>(n - first)];
+    // Depends on when it was sent, which equal partitions need not do at the same time.
+    m.acknowledged = 0;
+    encode(out, m);
     batch.put(checkpoint_key::outbox(peer, n), bytes);
   }
   persisted_begin_ = first;

@@ -18,6 +18,12 @@ struct cases : Case... {
 template <class... Case>
 cases(Case...) -> cases<Case...>;
 
+/// Order partitions talk to stock and payment, and those to order partitions only.
+bool is_peer(partition_id source, partition_id self, const partition_counts& counts) {
+  return (source.service == service::order) != (self.service == service::order) &&
+         source.index < counts[static_cast<std::size_t>(source.service)];
+}
+
 }  // namespace
 
 bool partition::has_expiring() const noexcept {
@@ -109,6 +115,8 @@ result<void> partition::apply(offset at, std::uint64_t time_ms, const message& m
 
 void partition::apply_command(const message& m) {
   const waiting_request from{m.request, m.gateway, m.retention};
+  // A gateway's first contact, whose stamp cannot be right yet, and harmless however late.
+  if (std::holds_alternative<body::barrier>(m.body)) return work_.repeat_answer(from, {});
   // A gateway that was stopped for minutes must not repeat what the table has forgotten.
   if (m.logical_time_ms + limits::late_command_ms < work_.meta.logical_time_ms) {
     return work_.answer_request(from, {answer_code::too_late, 0, {}});
@@ -123,7 +131,6 @@ void partition::apply_command(const message& m) {
     }
   }
   if (!well_formed(m)) return work_.answer_request(from, {answer_code::malformed, 0, {}});
-  if (std::holds_alternative<body::barrier>(m.body)) return work_.repeat_answer(from, {});
   if (work_.outbox_size() >= limits::outbox_messages) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
@@ -177,6 +184,7 @@ void partition::run_payment_command(const message& m, const waiting_request& fro
 }
 
 void partition::apply_link_message(const message& m) {
+  if (!is_peer(m.source, id(), work_.counts())) return;  // a link that no checkpoint would load
   link& from = work_.link_to(m.source);
   work_.acknowledged(from, m.acknowledged);
   if (std::holds_alternative<body::acknowledgement>(m.body)) return;
@@ -186,9 +194,10 @@ void partition::apply_link_message(const message& m) {
 /// What makes no sense at this partition was accepted and changes nothing.
 void partition::run_event(const message& m) {
   const std::uint16_t sender = m.source.index;
-  const bool to_orders = id().service == service::order;
-  const bool to_stock = id().service == service::stock && m.source.service == service::order;
-  const bool to_payment = id().service == service::payment && m.source.service == service::order;
+  const bool to_stock = id().service == service::stock;
+  const bool to_payment = id().service == service::payment;
+  const bool from_stock = m.source.service == service::stock;
+  const bool from_payment = m.source.service == service::payment;
   std::visit(cases{
                  [&](const body::query_price& b) {
                    if (to_stock) stock_service::query_price(work_, m, b);
@@ -206,28 +215,29 @@ void partition::run_event(const message& m) {
                    if (to_payment) payment_service::refund(work_, m, b);
                  },
                  [&](const body::price_found& b) {
-                   if (to_orders) orders_->on_price(b.operation, b.price);
+                   if (from_stock) orders_->on_price(b.operation, b.price);
                  },
                  [&](const body::price_unknown& b) {
-                   if (to_orders) orders_->on_price(b.operation, std::nullopt);
+                   if (from_stock) orders_->on_price(b.operation, std::nullopt);
                  },
                  [&](const body::charged& b) {
-                   if (to_orders) orders_->on_charge(b.operation, sender, b.generation);
+                   if (from_payment) orders_->on_charge(b.operation, sender, b.generation);
                  },
                  [&](const body::charge_refused& b) {
-                   if (to_orders) orders_->on_charge(b.operation, sender, std::nullopt);
+                   if (from_payment) orders_->on_charge(b.operation, sender, std::nullopt);
                  },
                  [&](const body::reserved& b) {
-                   if (to_orders) orders_->on_reserved(b, sender);
+                   if (from_stock) orders_->on_reserved(b, sender);
                  },
                  [&](const body::reserve_refused& b) {
-                   if (to_orders) orders_->on_reserve_refused(b, sender);
+                   if (from_stock) orders_->on_reserve_refused(b, sender);
                  },
                  [&](const body::released& b) {
-                   if (to_orders) orders_->on_compensated(b.operation, step_kind::release, sender);
+                   if (from_stock) orders_->on_compensated(b.operation, step_kind::release, sender);
                  },
                  [&](const body::refunded& b) {
-                   if (to_orders) orders_->on_compensated(b.operation, step_kind::refund, sender);
+                   if (from_payment)
+                     orders_->on_compensated(b.operation, step_kind::refund, sender);
                  },
                  [&](const auto&) {},
              },

@@ -15,8 +15,9 @@ std::optional<std::string_view> value_table::get(std::string_view key) {
   auto found = entries_.find(key);
   CHECK(found != entries_.end(), "what a message needs is loaded before it is applied");
   found->second.used = true;
-  if (!found->second.value) return std::nullopt;
-  return *found->second.value;
+  const std::optional<std::string>& value = found->second.value;
+  if (!value) return std::nullopt;
+  return *value;
 }
 
 value_table::entry& value_table::change(std::string_view key) {
@@ -62,7 +63,9 @@ void value_table::evict(std::size_t count) {
     for (auto node = entries_.begin(clock_hand_); node != entries_.end(clock_hand_); ++node) {
       entry& e = node->second;
       if (e.dirty || e.changed_in > durable_commits_) continue;
-      if (!std::exchange(e.used, false)) victims.push_back(node->first);
+      if (std::exchange(e.used, false)) continue;
+      victims.push_back(node->first);
+      if (victims.size() == count) break;
     }
   }
   for (const std::string& key : victims) entries_.erase(key);

@@ -153,7 +153,7 @@ std::optional<partition_meta> decode_meta(std::string_view bytes) {
   value.log_identity = in.request();
   value.digest = in.u64();
   value.owner = in.u64();
-  value.rules = static_cast<std::uint32_t>(in.varint());
+  value.rules = in.varint32();
   value.logical_time_ms = in.varint();
   value.tick_owner = in.u64();
   value.tick_clock_ms = in.varint();
@@ -189,7 +189,7 @@ std::optional<recorded_request> decode_recorded_request(std::string_view bytes) 
   const std::uint8_t running = in.u8();
   if (running > 1) in.fail();
   if (running == 1) {
-    const auto slot = static_cast<std::uint32_t>(in.varint());
+    const std::uint32_t slot = in.varint32();
     value.running = operation_id{slot, in.varint()};
   } else {
     value.answer = decode_answer(in);

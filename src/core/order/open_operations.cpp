@@ -8,7 +8,28 @@
 namespace settle {
 namespace {
 
-std::string encode_operation(const open_operation& operation) {
+price_query decode_price_query(byte_reader& in) {
+  price_query query;
+  query.operation.slot = in.varint32();
+  query.operation.number = in.varint();
+  query.order = in.id();
+  query.item = in.id();
+  query.quantity = settle::quantity{in.amount()};
+  query.waiting.request = in.request();
+  query.waiting.gateway = in.u64();
+  const std::uint8_t keep = in.u8();
+  if (keep > 2) in.fail();
+  query.waiting.retention = static_cast<retention>(keep);
+  return query;
+}
+
+}  // namespace
+
+operation_id id_of(const open_operation& operation) {
+  return std::visit([](const auto& o) { return o.operation; }, operation);
+}
+
+std::string encode(const open_operation& operation) {
   std::string bytes;
   byte_writer out(bytes);
   out.u8(static_cast<std::uint8_t>(operation.index()));
@@ -26,27 +47,6 @@ std::string encode_operation(const open_operation& operation) {
   out.u64(query.waiting.gateway);
   out.u8(static_cast<std::uint8_t>(query.waiting.retention));
   return bytes;
-}
-
-price_query decode_price_query(byte_reader& in) {
-  price_query query;
-  query.operation.slot = static_cast<std::uint32_t>(in.varint());
-  query.operation.number = in.varint();
-  query.order = in.id();
-  query.item = in.id();
-  query.quantity = settle::quantity{in.amount()};
-  query.waiting.request = in.request();
-  query.waiting.gateway = in.u64();
-  const std::uint8_t keep = in.u8();
-  if (keep > 2) in.fail();
-  query.waiting.retention = static_cast<retention>(keep);
-  return query;
-}
-
-}  // namespace
-
-operation_id id_of(const open_operation& operation) {
-  return std::visit([](const auto& o) { return o.operation; }, operation);
 }
 
 std::optional<open_operation> decode_operation(std::string_view bytes) {
@@ -87,9 +87,9 @@ operation_id open_operations::open(std::uint64_t number, open_operation operatio
 }
 
 open_operation* open_operations::find(operation_id id) {
-  if (id.slot >= slots_.size() || !slots_[id.slot].operation) return nullptr;
-  open_operation& operation = *slots_[id.slot].operation;
-  return id_of(operation) == id ? &operation : nullptr;
+  if (id.slot >= slots_.size()) return nullptr;
+  std::optional<open_operation>& operation = slots_[id.slot].operation;
+  return operation && id_of(*operation) == id ? &*operation : nullptr;
 }
 
 open_operation* open_operations::change(operation_id id) {
@@ -111,7 +111,7 @@ void open_operations::add_changes(commit_batch& batch) {
     slot& s = slots_[index];
     s.dirty = false;
     if (s.operation) {
-      batch.put(checkpoint_key::operation(index), encode_operation(*s.operation));
+      batch.put(checkpoint_key::operation(index), encode(*s.operation));
     } else if (s.persisted) {
       batch.erase(checkpoint_key::operation(index));
     }

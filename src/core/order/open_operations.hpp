@@ -76,6 +76,7 @@ class open_operations {
 
 /// The number of an operation, whichever kind.
 operation_id id_of(const open_operation& operation);
+std::string encode(const open_operation& operation);
 /// For readers of a checkpoint (history): nothing if malformed.
 std::optional<open_operation> decode_operation(std::string_view bytes);
 

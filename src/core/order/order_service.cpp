@@ -10,7 +10,7 @@ namespace {
 
 /// Draw `index` of row `row`: the same for whoever computes it.
 std::uint64_t draw(std::uint64_t seed, std::uint64_t row, std::uint64_t index, std::uint64_t end) {
-  return request_id{seed, row}.part(index).low % end;
+  return request_id{seed, 0}.part(index).part(row).high % end;
 }
 
 /// The stock partitions that hold a line of the saga, each once, in ascending order.
@@ -55,7 +55,9 @@ void order_service::add_item(const waiting_request& from, const body::add_item& 
   if (found->lines.size() >= limits::order_lines) {
     return work_.answer_request(from, {answer_code::order_full, 0, {}});
   }
-  if (operations_.full()) return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  if (operations_.full() || work_.outbox_size() + reserved_room_ >= limits::outbox_messages) {
+    return work_.answer_request(from, {answer_code::overloaded, 0, {}});
+  }
   const operation_id operation = operations_.open(
       work_.next_number(), price_query{{}, command.order, command.item, command.quantity, from});
   work_.record_running(from, operation);
@@ -116,7 +118,8 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
   if (operations_.full() || work_.outbox_size() + reserved_room_ + room > limits::outbox_messages) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
-  const operation_id operation = operations_.open(fresh.attempt.number, std::move(fresh));
+  const std::uint64_t number = fresh.attempt.number;
+  const operation_id operation = operations_.open(number, std::move(fresh));
   reserved_room_ += room;
   o.running = operation;
   work_.put(id, encode(o));
@@ -137,12 +140,19 @@ void order_service::attach(const waiting_request& from, operation_id operation) 
     return;
   }
   auto& waiting = std::get<saga>(*open).waiting;
-  if (std::ranges::find(waiting, from) != waiting.end()) return;
+  waiting_request also = from;
+  for (const waiting_request& known : waiting) {
+    if (known.request != from.request) continue;
+    if (known.gateway == from.gateway) return;
+    // The answer goes to both gateways and is recorded once: a second expiry could one day forget
+    // a later request of the same key.
+    also.retention = retention::none;
+  }
   if (waiting.size() >= limits::attached_requests) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
-  waiting.push_back(from);
-  work_.record_running(from, operation);
+  waiting.push_back(also);
+  work_.record_running(also, operation);
 }
 
 void order_service::init(const waiting_request& from, const body::init_orders& command) {
@@ -204,10 +214,13 @@ void order_service::on_reserve_refused(const body::reserve_refused& event,
   if (s == nullptr) return;
   // The partition counts its own lines; among several failing lines the order's first is named.
   std::uint32_t own = 0;
+  std::uint32_t failing = UINT32_MAX;
   for (std::uint32_t index = 0; index < s->lines.size(); ++index) {
     if (work_.home(service::stock, s->lines[index].item).index != partition) continue;
-    if (own++ == event.line) s->failing_line = std::min(s->failing_line, index);
+    failing = index;
+    if (own++ == event.line) break;
   }
+  s->failing_line = std::min(s->failing_line, failing);
   proceed(*s, {step_kind::reserve, step_outcome::refused, partition, work_.time_ms()});
 }
 
