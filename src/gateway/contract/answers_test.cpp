@@ -139,11 +139,13 @@ TEST(history, is_told_oldest_first_with_times_in_utc) {
     {"attempt": 3, "outcome": "rejected", "reason": "out_of_stock", "item_id": "i",
      "started": "2024-02-29T12:34:56.007Z", "finished": "2024-02-29T12:34:56.012Z", "steps": [
        {"step": "reserve", "partition": "stock:1", "outcome": "refused",
-        "reason": "out_of_stock", "time": "2024-02-29T12:34:56.008Z", "answered": "2024-02-29T12:34:56.010Z"}]},
+        "reason": "out_of_stock", "time": "2024-02-29T12:34:56.008Z",
+        "answered": "2024-02-29T12:34:56.010Z"}]},
     {"attempt": 9, "outcome": "running", "reason": null, "item_id": null,
      "started": "2024-02-29T12:34:57.000Z", "finished": null, "steps": [
        {"step": "charge", "partition": "payment:0", "outcome": "pending",
-        "reason": null, "time": "2024-02-29T12:34:57.000Z", "answered": null}]}], "truncated": true})");
+        "reason": null, "time": "2024-02-29T12:34:57.000Z",
+        "answered": null}]}], "truncated": true})");
   EXPECT_EQ(json::parse(out.body), expected) << out.body;
 }
 
