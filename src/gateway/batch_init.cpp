@@ -33,14 +33,14 @@ service service_of(route_id route) {
 
 /// What the workers of one batch_init share; each holds it, so it outlives a gateway that stops.
 struct batch_run {
-  batch_run(dispatcher& dispatcher_, const parsed_request& request_, const batch_plan& plan_,
-            request_id base_, retention keep_, trace_context trace_, asio::any_io_executor executor)
-      : to(dispatcher_),
-        request(request_),
-        plan(plan_),
-        base(base_),
-        keep(keep_),
-        trace(trace_),
+  batch_run(dispatcher& partitions, const parsed_request& asked, const batch_plan& parts,
+            request_id id, retention kept, trace_context context, asio::any_io_executor executor)
+      : to(partitions),
+        request(asked),
+        plan(parts),
+        base(id),
+        keep(kept),
+        trace(context),
         finished(executor, asio::steady_timer::time_point::max()) {}
 
   dispatcher& to;

@@ -1,4 +1,5 @@
 #include "gateway/http_connection.hpp"
+#include "base/check.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -92,6 +93,11 @@ class connection {
   std::size_t capacity_ = first_capacity;
   std::size_t begin_ = 0, parsed_ = 0, filled_ = 0;
   std::size_t kept_ = 0;  ///< the end of a header whose body is being read; 0: none
+
+  http_parser& parser() noexcept {
+    CHECK(parser_.has_value(), "a parser is there from the first byte of a request on");
+    return *parser_;
+  }
 
   std::optional<http_parser> parser_;
   http_exchange exchange_;
@@ -199,7 +205,7 @@ connection::progress connection::check_sizes() {
 
 connection::progress connection::parse() {
   // Behind the POST bodies of some old clients comes an empty line (RFC 9112, 2.2).
-  if (parsed_ == begin_ && !parser_->got_some()) {
+  if (parsed_ == begin_ && !parser().got_some()) {
     while (filled_ - begin_ >= 2 && buffer_[begin_] == '\r' && buffer_[begin_ + 1] == '\n') {
       begin_ += 2;
     }
@@ -212,14 +218,14 @@ connection::progress connection::parse() {
     return progress::refused;
   }
   error_code failure;
-  parsed_ += parser_->put({buffer_.get() + parsed_, filled_ - parsed_}, failure);
-  if (!header_done_ && parser_->is_header_done()) {
+  parsed_ += parser().put({buffer_.get() + parsed_, filled_ - parsed_}, failure);
+  if (!header_done_ && parser().is_header_done()) {
     header_done_ = true;
-    if (auto problem = parser_->check_header()) return refuse(std::move(*problem));
+    if (auto problem = parser().check_header()) return refuse(std::move(*problem));
     request_deadline_ = never;
   }
   if (failure && failure != boost::beast::http::error::need_more) return refuse_for(failure);
-  return parser_->is_done() ? progress::complete : progress::need_more;
+  return parser().is_done() ? progress::complete : progress::need_more;
 }
 
 /// Moves the views of a request whose bytes moved.
@@ -283,7 +289,7 @@ asio::awaitable<connection::progress> connection::receive() {
     const progress parsed = parse();
     if (parsed != progress::need_more) co_return parsed;
     if (make_room() == progress::refused) co_return progress::refused;
-    if (header_done_ && parser_->expects_continue() && !continued_) {
+    if (header_done_ && parser().expects_continue() && !continued_) {
       continued_ = true;
       out_.append("HTTP/1.1 100 Continue\r\n\r\n");
     }
@@ -374,7 +380,7 @@ void connection::fail(const std::exception& failure) {
 }
 
 void connection::finish_request(bool keep) {
-  const bool was_http_10 = parser_->is_http_10();
+  const bool was_http_10 = parser().is_http_10();
   const persistence after = !keep         ? persistence::close
                             : was_http_10 ? persistence::keep_said
                                           : persistence::keep;
@@ -398,7 +404,7 @@ asio::awaitable<void> connection::run(std::unique_ptr<connection> self) {
       keep = false;
     } else {
       if (!c.answer_now()) co_await c.answer_later();
-      keep = c.parser_->keep_alive() && !c.lane_->stopping();
+      keep = c.parser().keep_alive() && !c.lane_->stopping();
     }
     c.finish_request(keep);
     const bool flush = !keep || c.begin_ == c.filled_ || c.out_.size() > gathered_bytes;

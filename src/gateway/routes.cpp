@@ -285,7 +285,8 @@ asio::awaitable<void> request_handler::answer_command(http_exchange& exchange) {
 asio::awaitable<std::optional<problem>> request_handler::read_one(partition_id partition,
                                                                   std::string key,
                                                                   stored_value& value) {
-  std::vector<std::string> keys(1, std::move(key));
+  std::vector<std::string> keys;
+  keys.push_back(std::move(key));
   read_answer got = co_await to_.read(partition, std::move(keys));
   if (!got.status) co_return read_problem(partition, got.status.error());
   CHECK(got.values.size() == 1, "a read answers as many values as it was asked for");
@@ -300,10 +301,10 @@ asio::awaitable<void> request_handler::answer_find(http_exchange& exchange) {
   stored_value value;
   auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
   if (!failed && !value) failed = not_found_problem(request);
-  if (!failed && !write_found(exchange.response, request, *value)) {
-    failed = corrupt_problem(partition, request.ids[0].view());
+  if (failed) co_return write_problem(exchange.response, *failed);
+  if (value && !write_found(exchange.response, request, *value)) {
+    write_problem(exchange.response, corrupt_problem(partition, request.ids[0].view()));
   }
-  if (failed) write_problem(exchange.response, *failed);
 }
 
 /// The attempts that the order itself tells of: the running one and the newest finished one.
@@ -314,8 +315,8 @@ asio::awaitable<std::optional<problem>> request_handler::read_newest(const parse
   for (int tries = 0; tries < 3; ++tries) {
     stored_value value;
     auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
-    if (!failed && !value) failed = not_found_problem(request);
     if (failed) co_return failed;
+    if (!value) co_return not_found_problem(request);
     const auto shown = decode_order(*value);
     if (!shown) co_return corrupt_problem(partition, request.ids[0].view());
     found.clear();

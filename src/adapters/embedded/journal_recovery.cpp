@@ -1,4 +1,5 @@
 #include "adapters/embedded/journal_recovery.hpp"
+#include "base/check.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -122,7 +123,9 @@ result<void> journal_recovery::check_header(std::uint32_t number, bool first) co
 }
 
 result<journal_recovery::file_end> journal_recovery::replay_records(std::uint32_t number) {
-  next_sequence_ = decode_file_header(bytes())->first_sequence;
+  const auto header = decode_file_header(bytes());
+  CHECK(header.has_value(), "the header was checked before");
+  next_sequence_ = header->first_sequence;
   file_end end{.at = file_header_size};
   record_view record;
   for (;;) {

@@ -58,8 +58,9 @@ result<void> partition::load(std::span<const std::optional<std::string>> values)
 result<void> partition::load_meta(std::span<const std::optional<std::string>> values) {
   const std::vector<partition_id> peers = peers_of(id(), work_.counts());
   to_load_.clear();
-  if (!values[0]) return {};  // a partition without a checkpoint starts empty
-  const auto meta = decode_meta(*values[0]);
+  const std::optional<std::string>& stored_meta = values[0];
+  if (!stored_meta) return {};  // a partition without a checkpoint starts empty
+  const auto meta = decode_meta(*stored_meta);
   if (!meta) return corrupt(id(), "the meta record");
   if (meta->rules > newest_rules) {
     return error{errc::incompatible, id().text() + " follows rules version " +
@@ -69,8 +70,8 @@ result<void> partition::load_meta(std::span<const std::optional<std::string>> va
   work_.meta = *meta;
   position_ = {meta->watermark, meta->digest, meta->owner};
   for (std::size_t i = 0; i < peers.size(); ++i) {
-    if (values[i + 1] && !work_.links[peers[i]].load(*values[i + 1]))
-      return corrupt(id(), "a link");
+    const std::optional<std::string>& stored_link = values[i + 1];
+    if (stored_link && !work_.links[peers[i]].load(*stored_link)) return corrupt(id(), "a link");
   }
   name_outbox_and_operations();
   return {};

@@ -1,5 +1,7 @@
 #include "core/stock/stock_service.hpp"
 
+#include "base/check.hpp"
+
 namespace settle::stock_service {
 namespace {
 
@@ -71,6 +73,7 @@ void reserve(workspace& work, const message& from, const body::reserve& order) {
     if (!found || found->stock < line.quantity) {
       for (std::uint32_t taken = index; taken-- > 0;) {
         auto back = load(work, order.lines[taken].item);
+        CHECK(back.has_value(), "it was there a moment ago");
         back->stock.value += order.lines[taken].quantity.value;
         work.put(order.lines[taken].item, encode(*back));
       }
