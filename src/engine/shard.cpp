@@ -350,6 +350,11 @@ void shard::reload_if_possible() {
 // Time.
 
 void shard::on_timer() {
+  // Another shard's round failed. Without rounds of its own this shard would hear of it never, and
+  // drop all that the others send as of another epoch.
+  if (store_.epoch() != epoch_) {
+    start_over(store_.writable() ? answer_code::unavailable : answer_code::storage_full);
+  }
   reload_if_possible();
   if (discarding_) return;
   const std::uint64_t now_ms = clock_.steady_ms();
