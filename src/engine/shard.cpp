@@ -141,7 +141,7 @@ void shard::receive(logged_message&& m) {
   slot& s = at(m.message.destination);
   const message& what = m.message;
   if (s.phase == partition_phase::halted) return refuse(what, answer_code::partition_halted);
-  if (discarding_) return refuse(what, answer_code::storage_full);
+  if (discarding_) return refuse(what, refusal_);
   // What another shard sent in a round that was lost must not be taken: it will send something else
   // under that number. What a newer epoch sends comes again.
   if (local_ && what.gateway == 0 && what.epoch != epoch_) return;
@@ -276,13 +276,15 @@ void shard::finished(round& r) {
   } else {
     ++statistics_.failed_rounds;
     bool effect_unknown = false;
+    answer_code code = answer_code::unavailable;
     for (const partition_commit& c : r.commits) {
       effect_unknown |= c.outcome == commit_outcome::unknown;
+      if (c.outcome == commit_outcome::no_space) code = answer_code::storage_full;
     }
     if (!effect_unknown) {
-      for (const message& command : r.commands) refuse(command, answer_code::storage_full);
+      for (const message& command : r.commands) refuse(command, code);
     }
-    start_over(answer_code::storage_full);
+    start_over(code);
   }
   r.clear();
   if (spare_rounds_.size() < limits::rounds_in_flight) {
@@ -328,6 +330,7 @@ void shard::abandon(round& r) {
 
 void shard::start_over(answer_code to_waiting) {
   if (std::exchange(discarding_, true)) return;
+  refusal_ = to_waiting;
   ready_.clear();
   for (auto& [id, s] : slots_) {
     s->ready = false;
@@ -338,7 +341,10 @@ void shard::start_over(answer_code to_waiting) {
 
 void shard::reload_if_possible() {
   if (!discarding_ || !in_flight_.empty() || !fetches_.empty()) return;
-  if (!store_.writable()) return;  // on_timer asks again
+  if (!store_.writable()) {  // on_timer asks again
+    refusal_ = answer_code::storage_full;
+    return;
+  }
   discarding_ = false;
   epoch_ = store_.epoch();
   spdlog::warn("event=reload epoch={} partitions={}", epoch_, slots_.size());

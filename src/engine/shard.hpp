@@ -132,6 +132,7 @@ class shard {
   std::vector<std::unique_ptr<round>> spare_rounds_;
   std::uint64_t epoch_ = 0;
   bool discarding_ = false;  ///< a round failed: nothing is computed until everything is reloaded
+  answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile
   statistics statistics_;
 };
 
