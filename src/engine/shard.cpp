@@ -84,7 +84,10 @@ void shard::fetched(fetch& f) {
   slot& s = f.slot;
   s.fetching = false;
   if (discarding_) return reload_if_possible();
-  if (!f.status) return halt(s, f.status.error());
+  if (!f.status) {
+    if (f.status.error().code == errc::unavailable) return;  // on_timer asks again
+    return halt(s, f.status.error());
+  }
   if (s.phase == partition_phase::loading) {
     const auto loaded = s.state->load(f.values);
     return loaded ? load_next(s) : halt(s, loaded.error());
@@ -365,7 +368,9 @@ void shard::on_timer() {
   if (discarding_) return;
   const std::uint64_t now_ms = clock_.steady_ms();
   for (auto& [id, s] : slots_) {
+    if (s->phase == partition_phase::loading && !s->fetching) load_next(*s);
     if (s->phase != partition_phase::serving) continue;
+    if (!s->queue.empty()) mark_ready(*s);
     tick(*s, now_ms);
     repeat_unacknowledged(*s, now_ms);
   }
