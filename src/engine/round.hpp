@@ -16,7 +16,10 @@ struct shard::slot {
   bool ready = false;     ///< in ready_
   bool fetching = false;  ///< waits for the store
   bool in_round = false;  ///< of the round that is computed
+  bool mid_record = false;  ///< the rest of a record is to be applied before anything is committed
+  bool committing = false;  ///< part of a round in flight
   std::uint64_t ticked_ms = 0;
+  std::uint64_t acknowledged_ms = 0;
   std::uint64_t repeated_ms = 0;
   std::map<partition_id, std::uint64_t> unacknowledged;  ///< by peer, when last looked
 };

@@ -56,6 +56,8 @@ void shard::open(slot& s) {
   s.phase = partition_phase::loading;
   s.state = std::make_unique<partition>(s.id, counts, options_.owner);
   s.unacknowledged.clear();
+  s.mid_record = false;
+  s.committing = false;
   load_next(s);
 }
 
@@ -182,7 +184,7 @@ void shard::run() {
 bool shard::process(slot& s, round& r) {
   if (!std::exchange(s.in_round, true)) r.slots.push_back(&s);
   while (!s.queue.empty()) {
-    if (weight_ >= limits::round_weight) {
+    if (weight_ >= limits::round_weight && !s.mid_record) {
       mark_ready(s);
       break;
     }
@@ -196,6 +198,7 @@ bool shard::process(slot& s, round& r) {
       command.request = m.message.request;
       command.destination = m.message.destination;
     }
+    s.mid_record = !m.last_of_record;
     const auto status = s.state->apply(at, m.time_ms, m.message);
     weight_ += weight(m.message);
     ++statistics_.messages;
@@ -227,28 +230,36 @@ void shard::send_on(message&& m) {
   mark_ready(to);
 }
 
+void shard::acknowledge(slot& s) {
+  for (auto& [peer, link] : s.state->links()) {
+    if (!link.owes_acknowledgement()) continue;
+    link.acknowledgement_sent();
+    message m;
+    m.source = s.id;
+    m.destination = peer;
+    m.acknowledged = link.last_accepted();
+    m.body = body::acknowledgement{};
+    send_on(std::move(m));
+  }
+}
+
 /// True: there is something to apply again.
 bool shard::acknowledge(round& r) {
-  for (std::size_t i = 0; i < r.slots.size(); ++i) {
-    slot& s = *r.slots[i];
-    for (auto& [peer, link] : s.state->links()) {
-      if (!link.owes_acknowledgement()) continue;
-      link.acknowledgement_sent();
-      message m;
-      m.source = s.id;
-      m.destination = peer;
-      m.acknowledged = link.last_accepted();
-      m.body = body::acknowledgement{};
-      send_on(std::move(m));
-    }
-  }
+  for (std::size_t i = 0; i < r.slots.size(); ++i) acknowledge(*r.slots[i]);
   return !ready_.empty();
+}
+
+/// What the partition has to say may be said at once.
+bool shard::may_speak(const slot& s) const {
+  return local_ || (!s.committing && !s.mid_record);
 }
 
 void shard::commit(round& r) {
   for (slot* s : r.slots) {
     s->in_round = false;
-    if (!s->state->changed()) continue;
+    // Its watermark would skip the rest of the record, which is late or waits for a read.
+    if (s->mid_record || !s->state->changed()) continue;
+    s->committing = true;
     r.commits.push_back({s->state->take_commit(), commit_outcome::unknown});
     auto& replies = s->state->replies();
     r.replies.insert(r.replies.end(), replies.begin(), replies.end());
@@ -301,6 +312,7 @@ void shard::complete(round& r) {
   for (const partition_commit& c : r.commits) {
     slot& s = at(c.batch.partition);
     s.state->committed();
+    s.committing = false;
     if (!local_) deliver(s);
     const std::size_t cached = s.state->values().size();
     if (cached > options_.cached_values) s.state->values().evict(cached - options_.cached_values);
@@ -373,7 +385,9 @@ void shard::on_timer() {
     if (!s->queue.empty()) mark_ready(*s);
     tick(*s, now_ms);
     repeat_unacknowledged(*s, now_ms);
+    acknowledge_idle(*s, now_ms);
   }
+  flush_outgoing();
   if (!ready_.empty()) host_.wake();
 }
 
@@ -396,18 +410,24 @@ void shard::tick(slot& s, std::uint64_t now_ms) {
 void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
   constexpr std::uint64_t repeat_after_ms = 1'000;
   if (now_ms < s.repeated_ms + repeat_after_ms) return;
-  // A round under way may hold outputs that are not committed, and those must not be sent.
-  if (!local_ && !in_flight_.empty()) return;
   s.repeated_ms = now_ms;
   for (auto& [peer, link] : s.state->links()) {
     std::uint64_t& before = s.unacknowledged[peer];
-    const bool stuck = link.unacknowledged() > 0 && before == link.first_unacknowledged();
-    before = link.first_unacknowledged();
-    if (stuck) link.rewind();
+    const std::uint64_t first = link.unacknowledged() > 0 ? link.first_unacknowledged() : 0;
+    if (first != 0 && first == before) link.rewind();
+    before = first;
   }
-  // What is sent again was committed before: it need not wait for a round.
-  deliver(s);
-  flush_outgoing();
+  // Otherwise its commit is under way, and sends it all.
+  if (may_speak(s)) deliver(s);
+}
+
+/// Within a round acknowledgements cost nothing; through a log they wait for something to ride on,
+/// and go by themselves if there is nothing.
+void shard::acknowledge_idle(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t acknowledge_after_ms = 200;
+  if (local_ || now_ms < s.acknowledged_ms + acknowledge_after_ms || !may_speak(s)) return;
+  s.acknowledged_ms = now_ms;
+  acknowledge(s);
 }
 
 // Status.

@@ -100,7 +100,9 @@ class shard {
   void start_fetch(slot& s, std::vector<std::string> keys);
   void deliver(slot& s);
   void send_on(message&& m);
+  void acknowledge(slot& s);
   bool acknowledge(round& r);
+  bool may_speak(const slot& s) const;
   void commit(round& r);
   void complete(round& r);
 
@@ -111,6 +113,7 @@ class shard {
   void reload_if_possible();
   void tick(slot& s, std::uint64_t now_ms);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
+  void acknowledge_idle(slot& s, std::uint64_t now_ms);
 
   std::unique_ptr<round> take_round();
 
