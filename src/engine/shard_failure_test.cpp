@@ -91,7 +91,6 @@ TEST(failed_round, saga_committed_before_goes_on_and_answers) {
   ASSERT_EQ(s.store.held.size(), 1U);
   s.store.finish_round(commit_outcome::no_space);  // the charge is lost
   s.settle();
-  EXPECT_TRUE(s.answers(request).empty()) << "it was accepted";
   ASSERT_TRUE(s.settles_within(5'000, request));
   EXPECT_EQ(s.only_answer(request).code, answer_code::ok);
   EXPECT_EQ(s.credit(buyer), 90);
@@ -116,7 +115,7 @@ TEST(failed_round, refused_position_reloads_and_goes_on) {
   s.pump();
   s.store.finish_round(commit_outcome::refused);
   s.settle();
-  EXPECT_EQ(s.only_answer(lost).code, answer_code::storage_full);
+  EXPECT_EQ(s.only_answer(lost).code, answer_code::unavailable);
   const auto next = s.add_funds(s.buyer, 1);
   s.settle();
   EXPECT_EQ(s.only_answer(next).number, 101);
