@@ -138,7 +138,8 @@ void shard::mark_ready(slot& s) {
 }
 
 void shard::refuse(const message& m, answer_code code) {
-  if (m.gateway == 0) return;
+  // What the log can give again is not lost: "no effect" would be untrue later.
+  if (m.gateway == 0 || log_.rereadable()) return;
   log_.send_reply({m.gateway, m.request, {code, 0, {}}, m.destination, {}, m.logical_time_ms});
 }
 
