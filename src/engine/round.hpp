@@ -13,9 +13,9 @@ struct shard::slot {
   std::unique_ptr<partition> state;
   partition_phase phase = partition_phase::loading;
   std::deque<logged_message> queue;
-  bool ready = false;     ///< in ready_
-  bool fetching = false;  ///< waits for the store
-  bool in_round = false;  ///< of the round that is computed
+  bool ready = false;       ///< in ready_
+  bool fetching = false;    ///< waits for the store
+  bool in_round = false;    ///< of the round that is computed
   bool mid_record = false;  ///< the rest of a record is to be applied before anything is committed
   bool committing = false;  ///< part of a round in flight
   std::uint64_t ticked_ms = 0;

@@ -253,6 +253,26 @@ TEST(corrupt_value, commands_refused_while_the_round_is_abandoned_are_told_so) {
   EXPECT_EQ(s.credit(s.buyer), 101) << "the round before was committed";
 }
 
+TEST(corrupt_value, outputs_of_the_abandoned_round_stay) {
+  wide_shop s;
+  const auto buyer = s.far(service::payment);
+  entity_id near;
+  do {
+    near = s.item(1, 1);
+  } while (s.home(service::stock, near).index != 0);
+  const auto order = s.near_order(buyer, {near});
+  s.restart();
+  s.settle();
+  s.store.put(stock, checkpoint_key::entity(near), "not an item");
+  const auto request = s.checkout(order);
+  s.send(stock, body::add_stock{near, quantity{1}});
+  s.pump();
+  EXPECT_TRUE(s.log.appended.empty());
+  s.settle();
+  EXPECT_EQ(s.only_answer(request).code, answer_code::unavailable);
+  EXPECT_EQ(s.credit(buyer), 100);
+}
+
 TEST(corrupt_value, checkpoint_that_cannot_be_read_halts_its_partition_at_the_start) {
   small_shop s;
   s.store.corrupt = {payment};

@@ -22,8 +22,9 @@ struct client_request {
 
 class run {
  public:
-  explicit run(std::uint64_t seed)
-      : random_(seed), shop_({.shards = 2, .partitions = {2, 2, 2}}) {
+  explicit run(std::uint64_t seed) : random_(seed), shop_({.shards = 2, .partitions = {2, 2, 2}}) {
+    shop_.cached_values = one_in(2) ? 0 : 1'000;
+    shop_.restart();
     shop_.pump();
     for (int i = 0; i < 3; ++i) users_.push_back(shop_.user(start_credit));
     for (int i = 0; i < 5; ++i) items_.push_back(shop_.item(i + 1, start_stock));
@@ -107,9 +108,9 @@ class run {
       to = shop_.home(service::order, order);
       body = body::checkout{order};
     }
-    requests_.push_back({test_shop::command(to, std::move(body), shop_.new_id(),
-                                            retention::client_key),
-                         std::nullopt, true});
+    requests_.push_back(
+        {test_shop::command(to, std::move(body), shop_.new_id(), retention::client_key),
+         std::nullopt, true});
     shop_.deliver(message(requests_.back().command));
   }
   void repeat(client_request& r) {
@@ -128,8 +129,8 @@ class run {
   void deliver() {
     auto& sent = shop_.log.appended;
     const std::uint16_t from = static_cast<std::uint16_t>(draw(2));
-    const auto next = std::ranges::find_if(
-        sent, [&](const message& m) { return m.source.index % 2 == from; });
+    const auto next =
+        std::ranges::find_if(sent, [&](const message& m) { return m.source.index % 2 == from; });
     if (next == sent.end()) return;
     message m = std::move(*next);
     sent.erase(next);
@@ -144,9 +145,8 @@ class run {
 
   void hear() {
     for (const reply& heard : shop_.log.replies) {
-      const auto asked = std::ranges::find_if(requests_, [&](const client_request& r) {
-        return r.command.request == heard.request;
-      });
+      const auto asked = std::ranges::find_if(
+          requests_, [&](const client_request& r) { return r.command.request == heard.request; });
       ASSERT_NE(asked, requests_.end());
       asked->waiting = false;
       if (!is_recorded(heard.answer.code)) {

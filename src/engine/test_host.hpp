@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -18,11 +19,15 @@ struct test_clock final : settle::clock {
 /// Keeps what it is given.
 struct captured_log final : settle::log {
   bool can_reread = false;
+  std::function<void()> on_append = [] {};
   std::deque<message> appended;
   std::vector<reply> replies;
 
   bool rereadable() const noexcept override { return can_reread; }
-  void append(message&& m, std::uint64_t) override { appended.push_back(std::move(m)); }
+  void append(message&& m, std::uint64_t) override {
+    on_append();
+    appended.push_back(std::move(m));
+  }
   void flush() override {}
   void follow(partition_id, offset, log_reader&) override {}
   void send_reply(const reply& r) override { replies.push_back(r); }
