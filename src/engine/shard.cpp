@@ -82,6 +82,7 @@ void shard::start_fetch(slot& s, std::vector<std::string> keys) {
 }
 
 void shard::fetched(fetch& f) {
+  time_ms_ = clock_.wall_ms();
   const auto node = fetches_.extract(&f);
   slot& s = f.slot;
   s.fetching = false;
@@ -138,9 +139,13 @@ void shard::mark_ready(slot& s) {
 }
 
 void shard::refuse(const message& m, answer_code code) {
+  refuse(sender{m.destination, m.gateway, m.request}, code);
+}
+
+void shard::refuse(const sender& from, answer_code code) {
   // What the log can give again is not lost: "no effect" would be untrue later.
-  if (m.gateway == 0 || log_.rereadable()) return;
-  log_.send_reply({m.gateway, m.request, {code, 0, {}}, m.destination, {}, m.logical_time_ms});
+  if (from.gateway == 0 || log_.rereadable()) return;
+  log_.send_reply({from.gateway, from.request, {code, 0, {}}, from.destination, {}, 0});
 }
 
 void shard::receive(logged_message&& m) {
@@ -165,6 +170,7 @@ std::unique_ptr<round> shard::take_round() {
 void shard::run() {
   const std::size_t most = local_ ? limits::rounds_in_flight : 1;
   if (discarding_ || ready_.empty() || in_flight_.size() >= most) return;
+  time_ms_ = clock_.wall_ms();
   auto r = take_round();
   weight_ = 0;
   do {
@@ -194,10 +200,7 @@ bool shard::process(slot& s, round& r) {
     s.queue.pop_front();
     const offset at = m.at ? *m.at : offset{s.state->watermark().value + 1};
     if (m.message.gateway != 0) {
-      message& command = r.commands.emplace_back();
-      command.gateway = m.message.gateway;
-      command.request = m.message.request;
-      command.destination = m.message.destination;
+      r.commands.push_back({s.id, m.message.gateway, m.message.request});
     }
     s.mid_record = !m.last_of_record;
     const auto status = s.state->apply(at, m.time_ms, m.message);
@@ -227,7 +230,7 @@ void shard::send_on(message&& m) {
   }
   slot& to = *mine->second;
   if (to.phase == partition_phase::halted) return;  // kept in the sender's outbox
-  to.queue.push_back({std::move(m), std::nullopt, clock_.wall_ms(), true});
+  to.queue.push_back(logged_message{std::move(m), std::nullopt, time_ms_, true});
   mark_ready(to);
 }
 
@@ -263,8 +266,12 @@ void shard::commit(round& r) {
     s->committing = true;
     r.commits.push_back({s->state->take_commit(), commit_outcome::unknown});
     auto& replies = s->state->replies();
-    r.replies.insert(r.replies.end(), replies.begin(), replies.end());
-    replies.clear();
+    if (r.replies.empty()) {
+      r.replies.swap(replies);
+    } else {
+      r.replies.insert(r.replies.end(), replies.begin(), replies.end());
+      replies.clear();
+    }
   }
   if (r.commits.empty()) {
     finished(r);
@@ -279,7 +286,8 @@ void shard::commit(round& r) {
 
 void shard::flush_outgoing() {
   if (outgoing_.empty()) return;
-  for (message& m : outgoing_) log_.append(std::move(m), clock_.wall_ms());
+  const std::uint64_t now_ms = clock_.wall_ms();
+  for (message& m : outgoing_) log_.append(std::move(m), now_ms);
   log_.flush();
   outgoing_.clear();
 }
@@ -297,7 +305,7 @@ void shard::finished(round& r) {
       if (c.outcome == commit_outcome::no_space) code = answer_code::storage_full;
     }
     if (!effect_unknown) {
-      for (const message& command : r.commands) refuse(command, code);
+      for (const sender& command : r.commands) refuse(command, code);
     }
     start_over(code);
   }
@@ -334,7 +342,7 @@ void shard::halt(slot& s, const error& reason) {
 
 /// A partition halted in mid-round: nothing of the round leaves, what the others did in it as well.
 void shard::abandon(round& r) {
-  for (const message& command : r.commands) {
+  for (const sender& command : r.commands) {
     const bool halted = at(command.destination).phase == partition_phase::halted;
     refuse(command, halted ? answer_code::partition_halted : answer_code::unavailable);
   }
@@ -377,6 +385,7 @@ void shard::on_timer() {
   if (store_.epoch() != epoch_) {
     start_over(store_.writable() ? answer_code::unavailable : answer_code::storage_full);
   }
+  time_ms_ = clock_.wall_ms();
   reload_if_possible();
   if (discarding_) return;
   const std::uint64_t now_ms = clock_.steady_ms();

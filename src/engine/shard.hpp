@@ -29,6 +29,7 @@ namespace settle {
 
 class round;
 class fetch;
+struct sender;
 
 /// How the shard's own thread is reached. Called on any thread.
 class shard_host {
@@ -94,6 +95,7 @@ class shard {
   void load_next(slot& s);
   void mark_ready(slot& s);
   void refuse(const message& m, answer_code code);
+  void refuse(const sender& from, answer_code code);
 
   bool process(slot& s, round& r);
   bool provide_missing(slot& s);
@@ -129,7 +131,8 @@ class shard {
   std::vector<message> outgoing_;  ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;
   std::string value_;
-  std::size_t weight_ = 0;  ///< of the round that is computed
+  std::uint64_t time_ms_ = 0;  ///< clock_.wall_ms(), as the round that is computed sees it
+  std::size_t weight_ = 0;     ///< of the round that is computed
   std::map<round*, std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
   std::vector<std::unique_ptr<round>> spare_rounds_;
