@@ -1,24 +1,40 @@
 // The two things that a shard hands to the store and gets back later.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <vector>
 
 #include "engine/shard.hpp"
 
 namespace settle {
 
+/// A std::deque allocates a block for each element of this size.
+using message_queue =
+    boost::container::deque<logged_message, void,
+                            boost::container::deque_options_t<boost::container::block_size<64>>>;
+
 /// One partition of a shard.
 struct shard::slot {
   partition_id id;
   std::unique_ptr<partition> state;
   partition_phase phase = partition_phase::loading;
-  std::deque<logged_message> queue;
-  bool ready = false;     ///< in ready_
-  bool fetching = false;  ///< waits for the store
-  bool in_round = false;  ///< of the round that is computed
+  message_queue queue;
+  bool ready = false;       ///< in ready_
+  bool fetching = false;    ///< waits for the store
+  bool in_round = false;    ///< of the round that is computed
+  bool mid_record = false;  ///< the rest of a record is to be applied before anything is committed
+  bool committing = false;  ///< part of a round in flight
   std::uint64_t ticked_ms = 0;
+  std::uint64_t acknowledged_ms = 0;
   std::uint64_t repeated_ms = 0;
   std::map<partition_id, std::uint64_t> unacknowledged;  ///< by peer, when last looked
+};
+
+/// What is left of a command once it is applied.
+struct sender {
+  partition_id destination;
+  std::uint64_t gateway = 0;
+  request_id request;
 };
 
 /// What one round changed, to be committed, and what to tell whom when it is.
@@ -41,7 +57,7 @@ class round final : public commit_round {
   }
 
   std::vector<reply> replies;
-  std::vector<message> commands;  ///< bodies left out: to be refused if the round fails
+  std::vector<sender> commands;  ///< to be refused if the round fails
   std::vector<shard::slot*> slots;
 
  private:

@@ -56,6 +56,8 @@ void shard::open(slot& s) {
   s.phase = partition_phase::loading;
   s.state = std::make_unique<partition>(s.id, counts, options_.owner);
   s.unacknowledged.clear();
+  s.mid_record = false;
+  s.committing = false;
   load_next(s);
 }
 
@@ -80,11 +82,15 @@ void shard::start_fetch(slot& s, std::vector<std::string> keys) {
 }
 
 void shard::fetched(fetch& f) {
+  time_ms_ = clock_.wall_ms();
   const auto node = fetches_.extract(&f);
   slot& s = f.slot;
   s.fetching = false;
   if (discarding_) return reload_if_possible();
-  if (!f.status) return halt(s, f.status.error());
+  if (!f.status) {
+    if (f.status.error().code == errc::unavailable) return;  // on_timer asks again
+    return halt(s, f.status.error());
+  }
   if (s.phase == partition_phase::loading) {
     const auto loaded = s.state->load(f.values);
     return loaded ? load_next(s) : halt(s, loaded.error());
@@ -133,15 +139,20 @@ void shard::mark_ready(slot& s) {
 }
 
 void shard::refuse(const message& m, answer_code code) {
-  if (m.gateway == 0) return;
-  log_.send_reply({m.gateway, m.request, {code, 0, {}}, m.destination, {}, m.logical_time_ms});
+  refuse(sender{m.destination, m.gateway, m.request}, code);
+}
+
+void shard::refuse(const sender& from, answer_code code) {
+  // What the log can give again is not lost: "no effect" would be untrue later.
+  if (from.gateway == 0 || log_.rereadable()) return;
+  log_.send_reply({from.gateway, from.request, {code, 0, {}}, from.destination, {}, 0});
 }
 
 void shard::receive(logged_message&& m) {
   slot& s = at(m.message.destination);
   const message& what = m.message;
   if (s.phase == partition_phase::halted) return refuse(what, answer_code::partition_halted);
-  if (discarding_) return refuse(what, answer_code::storage_full);
+  if (discarding_) return refuse(what, refusal_);
   // What another shard sent in a round that was lost must not be taken: it will send something else
   // under that number. What a newer epoch sends comes again.
   if (local_ && what.gateway == 0 && what.epoch != epoch_) return;
@@ -159,6 +170,7 @@ std::unique_ptr<round> shard::take_round() {
 void shard::run() {
   const std::size_t most = local_ ? limits::rounds_in_flight : 1;
   if (discarding_ || ready_.empty() || in_flight_.size() >= most) return;
+  time_ms_ = clock_.wall_ms();
   auto r = take_round();
   weight_ = 0;
   do {
@@ -179,7 +191,7 @@ void shard::run() {
 bool shard::process(slot& s, round& r) {
   if (!std::exchange(s.in_round, true)) r.slots.push_back(&s);
   while (!s.queue.empty()) {
-    if (weight_ >= limits::round_weight) {
+    if (weight_ >= limits::round_weight && !s.mid_record) {
       mark_ready(s);
       break;
     }
@@ -188,11 +200,9 @@ bool shard::process(slot& s, round& r) {
     s.queue.pop_front();
     const offset at = m.at ? *m.at : offset{s.state->watermark().value + 1};
     if (m.message.gateway != 0) {
-      message& command = r.commands.emplace_back();
-      command.gateway = m.message.gateway;
-      command.request = m.message.request;
-      command.destination = m.message.destination;
+      r.commands.push_back({s.id, m.message.gateway, m.message.request});
     }
+    s.mid_record = !m.last_of_record;
     const auto status = s.state->apply(at, m.time_ms, m.message);
     weight_ += weight(m.message);
     ++statistics_.messages;
@@ -220,36 +230,48 @@ void shard::send_on(message&& m) {
   }
   slot& to = *mine->second;
   if (to.phase == partition_phase::halted) return;  // kept in the sender's outbox
-  to.queue.push_back({std::move(m), std::nullopt, clock_.wall_ms(), true});
+  to.queue.push_back(logged_message{std::move(m), std::nullopt, time_ms_, true});
   mark_ready(to);
+}
+
+void shard::acknowledge(slot& s) {
+  for (auto& [peer, link] : s.state->links()) {
+    if (!link.owes_acknowledgement()) continue;
+    link.acknowledgement_sent();
+    message m;
+    m.source = s.id;
+    m.destination = peer;
+    m.acknowledged = link.last_accepted();
+    m.body = body::acknowledgement{};
+    send_on(std::move(m));
+  }
 }
 
 /// True: there is something to apply again.
 bool shard::acknowledge(round& r) {
-  for (std::size_t i = 0; i < r.slots.size(); ++i) {
-    slot& s = *r.slots[i];
-    for (auto& [peer, link] : s.state->links()) {
-      if (!link.owes_acknowledgement()) continue;
-      link.acknowledgement_sent();
-      message m;
-      m.source = s.id;
-      m.destination = peer;
-      m.acknowledged = link.last_accepted();
-      m.body = body::acknowledgement{};
-      send_on(std::move(m));
-    }
-  }
+  for (std::size_t i = 0; i < r.slots.size(); ++i) acknowledge(*r.slots[i]);
   return !ready_.empty();
+}
+
+/// What the partition has to say may be said at once.
+bool shard::may_speak(const slot& s) const {
+  return local_ || (!s.committing && !s.mid_record);
 }
 
 void shard::commit(round& r) {
   for (slot* s : r.slots) {
     s->in_round = false;
-    if (!s->state->changed()) continue;
+    // Its watermark would skip the rest of the record, which is late or waits for a read.
+    if (s->mid_record || !s->state->changed()) continue;
+    s->committing = true;
     r.commits.push_back({s->state->take_commit(), commit_outcome::unknown});
     auto& replies = s->state->replies();
-    r.replies.insert(r.replies.end(), replies.begin(), replies.end());
-    replies.clear();
+    if (r.replies.empty()) {
+      r.replies.swap(replies);
+    } else {
+      r.replies.insert(r.replies.end(), replies.begin(), replies.end());
+      replies.clear();
+    }
   }
   if (r.commits.empty()) {
     finished(r);
@@ -264,7 +286,8 @@ void shard::commit(round& r) {
 
 void shard::flush_outgoing() {
   if (outgoing_.empty()) return;
-  for (message& m : outgoing_) log_.append(std::move(m), clock_.wall_ms());
+  const std::uint64_t now_ms = clock_.wall_ms();
+  for (message& m : outgoing_) log_.append(std::move(m), now_ms);
   log_.flush();
   outgoing_.clear();
 }
@@ -276,13 +299,15 @@ void shard::finished(round& r) {
   } else {
     ++statistics_.failed_rounds;
     bool effect_unknown = false;
+    answer_code code = answer_code::unavailable;
     for (const partition_commit& c : r.commits) {
       effect_unknown |= c.outcome == commit_outcome::unknown;
+      if (c.outcome == commit_outcome::no_space) code = answer_code::storage_full;
     }
     if (!effect_unknown) {
-      for (const message& command : r.commands) refuse(command, answer_code::storage_full);
+      for (const sender& command : r.commands) refuse(command, code);
     }
-    start_over(answer_code::storage_full);
+    start_over(code);
   }
   r.clear();
   if (spare_rounds_.size() < limits::rounds_in_flight) {
@@ -296,6 +321,7 @@ void shard::complete(round& r) {
   for (const partition_commit& c : r.commits) {
     slot& s = at(c.batch.partition);
     s.state->committed();
+    s.committing = false;
     if (!local_) deliver(s);
     const std::size_t cached = s.state->values().size();
     if (cached > options_.cached_values) s.state->values().evict(cached - options_.cached_values);
@@ -316,7 +342,7 @@ void shard::halt(slot& s, const error& reason) {
 
 /// A partition halted in mid-round: nothing of the round leaves, what the others did in it as well.
 void shard::abandon(round& r) {
-  for (const message& command : r.commands) {
+  for (const sender& command : r.commands) {
     const bool halted = at(command.destination).phase == partition_phase::halted;
     refuse(command, halted ? answer_code::partition_halted : answer_code::unavailable);
   }
@@ -328,6 +354,7 @@ void shard::abandon(round& r) {
 
 void shard::start_over(answer_code to_waiting) {
   if (std::exchange(discarding_, true)) return;
+  refusal_ = to_waiting;
   ready_.clear();
   for (auto& [id, s] : slots_) {
     s->ready = false;
@@ -338,7 +365,10 @@ void shard::start_over(answer_code to_waiting) {
 
 void shard::reload_if_possible() {
   if (!discarding_ || !in_flight_.empty() || !fetches_.empty()) return;
-  if (!store_.writable()) return;  // on_timer asks again
+  if (!store_.writable()) {  // on_timer asks again
+    refusal_ = answer_code::storage_full;
+    return;
+  }
   discarding_ = false;
   epoch_ = store_.epoch();
   spdlog::warn("event=reload epoch={} partitions={}", epoch_, slots_.size());
@@ -350,14 +380,24 @@ void shard::reload_if_possible() {
 // Time.
 
 void shard::on_timer() {
+  // Another shard's round failed. Without rounds of its own this shard would hear of it never, and
+  // drop all that the others send as of another epoch.
+  if (store_.epoch() != epoch_) {
+    start_over(store_.writable() ? answer_code::unavailable : answer_code::storage_full);
+  }
+  time_ms_ = clock_.wall_ms();
   reload_if_possible();
   if (discarding_) return;
   const std::uint64_t now_ms = clock_.steady_ms();
   for (auto& [id, s] : slots_) {
+    if (s->phase == partition_phase::loading && !s->fetching) load_next(*s);
     if (s->phase != partition_phase::serving) continue;
+    if (!s->queue.empty()) mark_ready(*s);
     tick(*s, now_ms);
     repeat_unacknowledged(*s, now_ms);
+    acknowledge_idle(*s, now_ms);
   }
+  flush_outgoing();
   if (!ready_.empty()) host_.wake();
 }
 
@@ -380,18 +420,24 @@ void shard::tick(slot& s, std::uint64_t now_ms) {
 void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
   constexpr std::uint64_t repeat_after_ms = 1'000;
   if (now_ms < s.repeated_ms + repeat_after_ms) return;
-  // A round under way may hold outputs that are not committed, and those must not be sent.
-  if (!local_ && !in_flight_.empty()) return;
   s.repeated_ms = now_ms;
   for (auto& [peer, link] : s.state->links()) {
     std::uint64_t& before = s.unacknowledged[peer];
-    const bool stuck = link.unacknowledged() > 0 && before == link.first_unacknowledged();
-    before = link.first_unacknowledged();
-    if (stuck) link.rewind();
+    const std::uint64_t first = link.unacknowledged() > 0 ? link.first_unacknowledged() : 0;
+    if (first != 0 && first == before) link.rewind();
+    before = first;
   }
-  // What is sent again was committed before: it need not wait for a round.
-  deliver(s);
-  flush_outgoing();
+  // Otherwise its commit is under way, and sends it all.
+  if (may_speak(s)) deliver(s);
+}
+
+/// Within a round acknowledgements cost nothing; through a log they wait for something to ride on,
+/// and go by themselves if there is nothing.
+void shard::acknowledge_idle(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t acknowledge_after_ms = 200;
+  if (local_ || now_ms < s.acknowledged_ms + acknowledge_after_ms || !may_speak(s)) return;
+  s.acknowledged_ms = now_ms;
+  acknowledge(s);
 }
 
 // Status.

@@ -29,6 +29,7 @@ namespace settle {
 
 class round;
 class fetch;
+struct sender;
 
 /// How the shard's own thread is reached. Called on any thread.
 class shard_host {
@@ -94,13 +95,16 @@ class shard {
   void load_next(slot& s);
   void mark_ready(slot& s);
   void refuse(const message& m, answer_code code);
+  void refuse(const sender& from, answer_code code);
 
   bool process(slot& s, round& r);
   bool provide_missing(slot& s);
   void start_fetch(slot& s, std::vector<std::string> keys);
   void deliver(slot& s);
   void send_on(message&& m);
+  void acknowledge(slot& s);
   bool acknowledge(round& r);
+  bool may_speak(const slot& s) const;
   void commit(round& r);
   void complete(round& r);
 
@@ -111,6 +115,7 @@ class shard {
   void reload_if_possible();
   void tick(slot& s, std::uint64_t now_ms);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
+  void acknowledge_idle(slot& s, std::uint64_t now_ms);
 
   std::unique_ptr<round> take_round();
 
@@ -126,12 +131,14 @@ class shard {
   std::vector<message> outgoing_;  ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;
   std::string value_;
-  std::size_t weight_ = 0;  ///< of the round that is computed
+  std::uint64_t time_ms_ = 0;  ///< clock_.wall_ms(), as the round that is computed sees it
+  std::size_t weight_ = 0;     ///< of the round that is computed
   std::map<round*, std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
   std::vector<std::unique_ptr<round>> spare_rounds_;
   std::uint64_t epoch_ = 0;
   bool discarding_ = false;  ///< a round failed: nothing is computed until everything is reloaded
+  answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile
   statistics statistics_;
 };
 

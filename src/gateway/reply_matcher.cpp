@@ -34,10 +34,10 @@ class waiting_read final : public read_request {
   }
 
   void on_finished() noexcept override {
-    asio::post(context_, [this] {
-      const std::unique_ptr<waiting_read> self(this);
-      read_answer answered{status, std::move(values)};
-      std::move (*done_)(std::move(answered));
+    // Owned by what is posted: an event loop that ends first drops it.
+    asio::post(context_, [self = std::unique_ptr<waiting_read>(this)] {
+      read_answer answered{self->status, std::move(self->values)};
+      std::move (*self->done_)(std::move(answered));
     });
   }
 

@@ -1,0 +1,204 @@
+// A shard over a log that can be read again: nothing is told before it is committed, and a record
+// is applied and committed as a whole.
+#include <gtest/gtest.h>
+
+#include "core/message_codec.hpp"
+#include "engine/shard.hpp"
+#include "engine/test_shop.hpp"
+
+namespace settle {
+namespace {
+
+using testing::test_shop;
+
+constexpr partition_id orders{service::order, 0};
+constexpr partition_id stock{service::stock, 0};
+constexpr partition_id payment{service::payment, 0};
+
+struct logged_shop : test_shop {
+  logged_shop() : test_shop({.one_sequence = false, .rereadable = true}) { pump(); }
+  /// Everything until there is nothing more but pure acknowledgements of idle sides.
+  void rest() {
+    for (int i = 0; i < 40; ++i) {
+      timers(50);
+      settle();
+    }
+  }
+  /// One message of a record.
+  request_id part(std::uint64_t at, message_body body, bool last) {
+    const request_id id = new_id();
+    only().receive({command(payment, std::move(body), id), offset{at}, clock.now_ms, last});
+    parts[0].host.wake();
+    return id;
+  }
+  std::uint64_t watermark(partition_id p) {
+    const auto meta = store.value(p, checkpoint_key::meta());
+    return meta ? decode_meta(*meta)->watermark.value : 0;
+  }
+};
+
+TEST(shard_log, outputs_leave_only_after_the_commit) {
+  logged_shop s;
+  const auto order = s.order(s.user(100), {s.item(10, 5)});
+  s.rest();
+  const auto request = s.checkout(order);
+  s.pump();
+  ASSERT_EQ(s.store.held.size(), 1U);
+  EXPECT_TRUE(s.log.appended.empty());
+  s.store.finish_round();
+  s.pump();
+  ASSERT_EQ(s.log.appended.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<body::charge>(s.log.appended.front().body));
+  s.settle();
+  EXPECT_EQ(s.only_answer(request).code, answer_code::ok);
+}
+
+TEST(shard_log, one_round_is_in_flight) {
+  logged_shop s;
+  const auto buyer = s.user(0);
+  for (int i = 0; i < 3; ++i) {
+    s.add_funds(buyer, 1);
+    s.pump();
+  }
+  EXPECT_EQ(s.store.held.size(), 1U);
+  s.store.finish_round();
+  s.pump();
+  EXPECT_EQ(s.store.held.size(), 1U) << "what waited is one round";
+  s.settle();
+  EXPECT_EQ(s.credit(buyer), 3);
+}
+
+TEST(shard_log, watermark_is_the_offset_of_the_record) {
+  logged_shop s;
+  const auto request = s.part(41, body::create_user{}, true);
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 41U);
+  EXPECT_EQ(s.log.replies.back().request, request);
+  EXPECT_EQ(s.log.replies.back().watermark, offset{41});
+  s.part(99, body::create_user{}, true);
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 99U);
+}
+
+TEST(shard_log, record_that_has_not_arrived_in_full_is_not_committed) {
+  logged_shop s;
+  const auto first = s.part(7, body::create_user{}, false);
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 0U);
+  EXPECT_TRUE(s.answers(first).empty());
+  const auto other = s.send(stock, body::create_item{money{1}});
+  s.settle();
+  EXPECT_EQ(s.only_answer(other).code, answer_code::ok) << "the others go on";
+  const auto second = s.part(7, body::create_user{}, true);
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 7U);
+  EXPECT_EQ(s.only_answer(first).code, answer_code::ok);
+  EXPECT_EQ(s.only_answer(second).code, answer_code::ok);
+}
+
+TEST(shard_log, record_is_not_cut_by_a_slow_read) {
+  logged_shop s;
+  const auto buyer = s.user(100);
+  const std::uint64_t before = s.watermark(payment);
+  s.restart();
+  s.settle();
+  s.store.slow = {payment};
+  const auto first = s.part(50, body::create_user{}, false);
+  s.pump();
+  s.store.slow.clear();
+  if (!s.store.reads.empty()) s.store.answer_read();
+  s.pump();
+  s.store.slow = {payment};
+  const auto second = s.part(50, body::add_funds{buyer, money{1}}, true);
+  s.settle();
+  ASSERT_EQ(s.store.reads.size(), 1U);
+  EXPECT_EQ(s.watermark(payment), before);
+  EXPECT_TRUE(s.answers(first).empty());
+  s.store.answer_read();
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 50U);
+  EXPECT_EQ(s.only_answer(first).code, answer_code::ok);
+  EXPECT_EQ(s.only_answer(second).number, 101);
+}
+
+TEST(shard_log, record_is_not_cut_by_the_weight_of_a_round) {
+  logged_shop s;
+  constexpr std::size_t rows = limits::batch_rows;
+  constexpr std::size_t parts = limits::round_weight / rows + 2;
+  for (std::size_t i = 0; i < parts; ++i) {
+    s.part(5, body::init_users{i * rows, (i + 1) * rows, money{1}}, i + 1 == parts);
+  }
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 5U);
+  EXPECT_EQ(s.log.replies.size(), parts);
+  EXPECT_EQ(s.store.commits, 1U);
+}
+
+TEST(shard_log, idle_side_acknowledges_without_a_number) {
+  logged_shop s;
+  const auto order = s.order(s.user(100), {s.item(10, 5)});
+  const auto request = s.checkout(order);
+  s.settle();
+  EXPECT_EQ(s.only_answer(request).code, answer_code::ok);
+  EXPECT_GT(s.store.count(payment, 'X') + s.store.count(stock, 'X'), 0U);
+  s.rest();
+  for (partition_id p : {orders, stock, payment}) EXPECT_EQ(s.store.count(p, 'X'), 0U) << p.text();
+  const std::size_t quiet = s.store.commits;
+  s.rest();
+  EXPECT_EQ(s.store.commits, quiet) << "an acknowledgement is not acknowledged";
+}
+
+TEST(shard_log, acknowledgement_waits_for_the_commit) {
+  logged_shop s;
+  const auto order = s.order(s.user(100), {s.item(10, 5)});
+  s.rest();
+  s.checkout(order);
+  s.pump();
+  s.store.finish_round();
+  s.pump();
+  s.deliver_next();  // the charge
+  s.pump();
+  ASSERT_EQ(s.store.held.size(), 1U);
+  for (int i = 0; i < 40; ++i) {
+    s.timers(50);
+    s.pump();
+  }
+  for (const message& m : s.log.appended) EXPECT_NE(m.source, payment);
+}
+
+TEST(shard_log, what_is_lost_on_the_way_comes_again_under_load) {
+  logged_shop s;
+  const auto buyer = s.user(100);
+  const auto other = s.user(0);
+  const auto order = s.order(buyer, {s.item(10, 5)});
+  s.rest();
+  const auto request = s.checkout(order);
+  s.pump();
+  s.store.finish_round();
+  s.pump();
+  ASSERT_EQ(s.log.appended.size(), 1U);
+  s.log.appended.clear();
+  // A round is in flight whenever the timer looks.
+  for (int i = 0; i < 100 && s.answers(request).empty(); ++i) {
+    s.settle();
+    s.add_funds(other, 1);
+    s.pump();
+    s.timers(50);
+    s.pump();
+  }
+  EXPECT_EQ(s.only_answer(request).code, answer_code::ok);
+}
+
+TEST(shard_log, command_that_may_be_read_again_is_not_told_that_it_had_no_effect) {
+  logged_shop s;
+  const auto request = s.part(3, body::create_user{}, true);
+  s.pump();
+  const auto behind = s.part(4, body::create_user{}, true);
+  s.store.finish_round(commit_outcome::no_space);
+  s.settle();
+  EXPECT_TRUE(s.answers(request).empty());
+  EXPECT_TRUE(s.answers(behind).empty());
+}
+
+}  // namespace
+}  // namespace settle
