@@ -32,7 +32,9 @@ inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
 inline constexpr std::size_t rounds_in_flight = 4;  ///< computed, not yet durable
 inline constexpr std::size_t round_weight =
     32'768;  ///< messages of a round, a batch_init's by rows
-inline constexpr std::size_t cached_entities = 4'000'000;  ///< of a process, default
+inline constexpr std::size_t bytes_per_weight = 4'096;  ///< so a round's entities are 128 MiB
+inline constexpr std::size_t round_bytes = std::size_t{1} << 30;  ///< what a store must take
+inline constexpr std::size_t cached_entities = 4'000'000;         ///< of a process, default
 
 // The gateway.
 inline constexpr std::size_t pending_requests = 50'000;  ///< of a gateway, default; then 429
@@ -48,6 +50,8 @@ inline constexpr std::uint64_t batch_init_rows = 100'000'000;  ///< of one reque
 // A saga sends at most one message to each partition of stock and one to payment, twice
 // (compensation), so the room it reserves when it opens must exist.
 static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
+// Sagas and outboxes repeat an order's lines: three times the entities, and room to spare.
+static_assert(4 * round_weight * bytes_per_weight < round_bytes);
 static_assert(late_command_ms < request_memory_ms);
 static_assert(tick_step_ms < request_memory_ms - late_command_ms);
 

@@ -203,8 +203,10 @@ bool shard::process(slot& s, round& r) {
       r.commands.push_back({s.id, m.message.gateway, m.message.request});
     }
     s.mid_record = !m.last_of_record;
+    const std::size_t bytes_before = s.state->changed_bytes();
     const auto status = s.state->apply(at, m.time_ms, m.message);
     weight_ += weight(m.message);
+    weight_ += (s.state->changed_bytes() - bytes_before) / limits::bytes_per_weight;
     ++statistics_.messages;
     if (!status) {
       halt(s, status.error());

@@ -51,6 +51,8 @@ class partition {
 
   /// Something changed since the last commit.
   bool changed() const noexcept { return work_.meta.watermark != position_.watermark; }
+  /// About how much the next commit holds.
+  std::size_t changed_bytes() const noexcept { return work_.values.changed_bytes(); }
   /// REQUIRES: changed().
   commit_batch take_commit();
   /// The oldest commit taken and not yet reported is durable.

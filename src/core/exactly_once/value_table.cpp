@@ -33,6 +33,7 @@ value_table::entry& value_table::change(std::string_view key) {
 }
 
 void value_table::put(std::string_view key, std::string value) {
+  changed_bytes_ += key.size() + value.size();
   change(key).value = std::move(value);
 }
 
@@ -42,6 +43,7 @@ void value_table::erase(std::string_view key) {
 
 void value_table::add_changes(commit_batch& batch) {
   ++commits_;
+  changed_bytes_ = 0;
   for (map::value_type* node : dirty_) {
     entry& e = node->second;
     e.dirty = false;

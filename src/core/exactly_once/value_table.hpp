@@ -30,6 +30,8 @@ class value_table {
   void put(std::string_view key, std::string value);
   void erase(std::string_view key);
 
+  /// Bytes put since the last commit; a value that was put twice counts twice.
+  std::size_t changed_bytes() const noexcept { return changed_bytes_; }
   void add_changes(commit_batch& batch);
   /// The oldest batch that was not durable now is. As many calls as of add_changes, in order.
   void committed() noexcept { ++durable_commits_; }
@@ -55,6 +57,7 @@ class value_table {
 
   map entries_;
   std::vector<map::value_type*> dirty_;  ///< nodes of entries_, which stay where they are
+  std::size_t changed_bytes_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t durable_commits_ = 0;
   std::size_t clock_hand_ = 0;  ///< bucket at which the next sweep starts
