@@ -33,6 +33,7 @@ void engine::stop() {
 
 std::vector<boost::asio::io_context*> engine::contexts() {
   std::vector<boost::asio::io_context*> all;
+  all.reserve(workers_.size());
   for (auto& w : workers_) all.push_back(&w->context());
   return all;
 }

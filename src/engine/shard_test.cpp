@@ -8,7 +8,6 @@
 namespace settle {
 namespace {
 
-using testing::test_engine;
 using testing::test_shop;
 
 constexpr partition_id orders{service::order, 0};
@@ -174,6 +173,7 @@ TEST(shard, slow_read_delays_only_its_partition) {
 TEST(shard, one_read_serves_the_messages_that_wait_behind_the_first) {
   small_shop s;
   std::vector<entity_id> goods;
+  goods.reserve(20);
   for (int i = 0; i < 20; ++i) goods.push_back(s.item(1, 1));
   s.restart();
   s.settle();
@@ -264,6 +264,7 @@ TEST(shard, cache_is_swept_and_read_again) {
   s.restart();
   s.pump();
   std::vector<entity_id> users;
+  users.reserve(200);
   for (int i = 0; i < 200; ++i) users.push_back(s.user(1));
   EXPECT_LT(s.only().count().cached_values, 30U);
   for (const auto& user : users) s.add_funds(user, 1);
