@@ -95,16 +95,15 @@ TEST(shard, round_is_bounded_by_the_bytes_that_it_changes) {
   // Every line that is added writes the whole order anew; by number the messages fit one round.
   constexpr std::size_t orders_filled = 7, messages_of_a_line = 3;
   static_assert(orders_filled * limits::order_lines * messages_of_a_line < limits::round_weight);
-  for (std::size_t i = 0; i < orders_filled; ++i) {
-    const auto order = s.order(s.buyer, {});
+  std::vector<entity_id> filled;
+  for (std::size_t i = 0; i < orders_filled; ++i) filled.push_back(s.order(s.buyer, {}));
+  for (const entity_id& order : filled) {
     for (std::size_t line = 0; line < limits::order_lines; ++line) {
       s.send(s.home(service::order, order), body::add_item{order, s.good, quantity{1}});
     }
   }
-  const std::uint64_t before = s.only().count().messages;
   s.parts[0].host.woken = false;
   s.only().run();
-  EXPECT_LT(s.only().count().messages - before, orders_filled * limits::order_lines * messages_of_a_line);
   EXPECT_TRUE(s.parts[0].host.woken) << "the rest is another round";
   s.settle();
 }
