@@ -306,8 +306,8 @@ void shard::finished(round& r) {
       effect_unknown |= c.outcome == commit_outcome::unknown;
       if (c.outcome == commit_outcome::no_space) code = answer_code::storage_full;
     }
-    if (!effect_unknown) {
-      for (const sender& command : r.commands) refuse(command, code);
+    for (const sender& command : r.commands) {
+      refuse(command, effect_unknown ? answer_code::outcome_unknown : code);
     }
     start_over(code);
   }

@@ -8,7 +8,8 @@
 // commit().
 //
 // When a round fails, all later ones have failed too. The shard forgets what it computed since,
-// tells the clients that nothing happened, and loads its partitions again.
+// tells the clients that nothing happened (or, after an error whose effect cannot be known, that),
+// and loads its partitions again.
 //
 // Concurrency: one thread calls everything here; shard_host's calls come from any.
 #pragma once

@@ -1,6 +1,6 @@
 // Which requests are one request: the Idempotency-Key header
 // (draft-ietf-httpapi-idempotency-key-header) and the request id of a trusted proxy, turned into
-// the 128 bits under which a partition remembers an answer (DESIGN rule 11).
+// the 128 bits under which a partition remembers an answer.
 // Concurrency: one thread a request_hasher.
 #pragma once
 
