@@ -30,8 +30,8 @@ endif()
 #
 # A static library `settle_NAME` from the folder's *.cpp (subfolders included; main.cpp is left for a
 # program), and, where there are *_test.cpp files beside them, one test program `NAME_test` that
-# ctest runs. The dependencies named here are the only ones the folder can include from, which holds
-# the direction core <- ports <- ...
+# ctest runs. It links only what is named here; the direction of includes is held by
+# tools/structure.py, since all of src/ is in the include path.
 # EXCEPT names subfolders that are targets of their own.
 function(settle_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;EXCEPT" ${ARGN})

@@ -11,7 +11,7 @@
 namespace settle::checkpoint_key {
 
 enum class kind : char {
-  meta = 'M',       ///< one; position, counters, logical time, the list of links
+  meta = 'M',       ///< one; position, counters, logical time
   link = 'L',       ///< + peer; last accepted and next number
   outbox = 'X',     ///< + peer, number; an output not yet acknowledged
   operation = 'S',  ///< + slot; an open saga or price query of an order partition

@@ -3,7 +3,7 @@
 //   load what it needs   missing(), provide()
 //   apply                apply(): pure, cannot wait, cannot fail but by halting
 //   commit               take_commit(), then committed(); what apply wants to say to others
-//                        (links(), take_replies()) is told only when that commit is safe
+//                        (links(), replies()) is told only when that commit is safe
 //
 // One thread. Two partitions fed with the same records are equal, whoever owns them: the digest
 // proves it, record by record.

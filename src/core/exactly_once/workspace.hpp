@@ -61,7 +61,7 @@ class workspace {
   }
   const partition_counts& counts() const noexcept { return counts_; }
 
-  // Entities. get REQUIRES that partition::needs named the id.
+  // Entities. get REQUIRES that partition::missing named the id.
   std::optional<std::string_view> get(const entity_id& id);
   void put(const entity_id& id, std::string value);
   void put_attempt(const attempt& finished);
