@@ -42,6 +42,8 @@ class byte_writer {
     varint(v.size());
     out_.append(v);
   }
+  /// As they are, without a length.
+  void bytes(std::string_view v) { out_.append(v); }
   void id(const entity_id& v) { text(v.view()); }
   void request(const request_id& v) {
     u64(v.high);

@@ -1,5 +1,6 @@
 #include "base/ids.hpp"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <charconv>

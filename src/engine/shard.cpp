@@ -187,6 +187,14 @@ void shard::run() {
   if (!ready_.empty()) host_.wake();
 }
 
+/// Values are found in no order; most of the time that takes is waiting for memory.
+void shard::look_ahead(const slot& s) {
+  constexpr std::size_t far = 8;
+  constexpr std::size_t near = 4;
+  if (s.queue.size() > far) s.state->prefetch(s.queue[far].message, false);
+  if (s.queue.size() > near) s.state->prefetch(s.queue[near].message, true);
+}
+
 /// False: the partition cannot go on and was halted.
 bool shard::process(slot& s, round& r) {
   if (!std::exchange(s.in_round, true)) r.slots.push_back(&s);
@@ -195,6 +203,7 @@ bool shard::process(slot& s, round& r) {
       mark_ready(s);
       break;
     }
+    look_ahead(s);
     if (!provide_missing(s)) break;
     logged_message m = std::move(s.queue.front());
     s.queue.pop_front();

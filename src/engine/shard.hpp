@@ -99,6 +99,7 @@ class shard {
   void refuse(const sender& from, answer_code code);
 
   bool process(slot& s, round& r);
+  static void look_ahead(const slot& s);
   bool provide_missing(slot& s);
   void start_fetch(slot& s, std::vector<std::string> keys);
   void deliver(slot& s);

@@ -54,7 +54,7 @@ inline std::string entity(const entity_id& id) {
   return key;
 }
 
-/// entity() without allocating, for look-ups.
+/// entity() without allocating.
 class entity_view {
  public:
   explicit entity_view(const entity_id& id) : size_(1 + id.view().size()) {

@@ -33,10 +33,9 @@ bool partition::has_expiring() const noexcept {
   return false;
 }
 
-void partition::missing(const message& m, std::vector<std::string>& keys) {
-  const auto need = [&](std::string_view key) {
-    if (!work_.values.loaded(key)) keys.emplace_back(key);
-  };
+/// Calls visit(key) with each key of the value table that applying `m` needs.
+template <class Visit>
+void partition::for_each_key(const message& m, Visit&& need) const {
   const auto need_entity = [&](const entity_id& id) { need(checkpoint_key::entity_view(id)); };
   const auto need_order_of = [&](operation_id operation) {
     const entity_id* order = orders_ ? orders_->order_of(operation) : nullptr;
@@ -89,6 +88,24 @@ void partition::missing(const message& m, std::vector<std::string>& keys) {
                  [&](const body::set_rules&) {},
              },
              m.body);
+}
+
+void partition::missing(const message& m, std::vector<std::string>& keys) {
+  for_each_key(m, [&](std::string_view key) {
+    if (!work_.values.loaded(key)) keys.emplace_back(key);
+  });
+}
+
+void partition::prefetch(const message& m, bool near) const noexcept {
+  if (std::holds_alternative<body::tick>(m.body)) return;
+  for_each_key(m, [&](std::string_view key) {
+    const std::uint64_t hash = value_table::hash(key);
+    if (near) {
+      work_.values.prefetch_row(hash);
+    } else {
+      work_.values.prefetch_slot(hash);
+    }
+  });
 }
 
 result<void> partition::apply(offset at, std::uint64_t time_ms, const message& m) {

@@ -41,9 +41,11 @@ class partition {
 
   /// Adds the keys that applying `m` needs and that are not loaded.
   void missing(const message& m, std::vector<std::string>& keys);
-  void provide(std::string_view key, std::optional<std::string> value) {
-    work_.values.provide(key, std::move(value));
+  void provide(std::string_view key, std::optional<std::string_view> value) {
+    work_.values.provide(key, value);
   }
+  /// Hints that `m` will be applied soon; `near` sooner than without.
+  void prefetch(const message& m, bool near) const noexcept;
 
   /// REQUIRES: nothing is missing(). An error halts the partition: nothing of it may be committed
   /// any more. errc::corrupt: a stored value cannot be decoded. errc::incompatible: unknown rules.
@@ -79,6 +81,8 @@ class partition {
   result<void> load_rest(std::span<const std::optional<std::string>> values);
   void name_outbox_and_operations();
 
+  template <class Visit>
+  void for_each_key(const message& m, Visit&& visit) const;
   void apply_command(const message& m);
   void apply_link_message(const message& m);
   void apply_tick(const body::tick& tick);

@@ -1,76 +1,229 @@
 #include "core/exactly_once/value_table.hpp"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/check.hpp"
 
 namespace settle {
 
-void value_table::provide(std::string_view key, std::optional<std::string> value) {
-  if (loaded(key)) return;
-  entries_.try_emplace(std::string(key), entry{.value = std::move(value)});
+/// The header of a block; the key follows it, then the value.
+struct value_table::row {
+  std::uint64_t changed_in;    ///< number of the commit that holds the newest change
+  std::uint32_t dirty_number;  ///< 1 + index in dirty_; 0: not there
+  std::uint32_t block_bytes;
+  std::uint32_t value_size;
+  std::uint16_t key_size;
+  bool present;
+  bool used;
+
+  char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
+  std::string_view key() noexcept { return {bytes(), key_size}; }
+  std::string_view value() noexcept { return {bytes() + key_size, value_size}; }
+  bool has_room(std::size_t size) const noexcept {
+    return sizeof(row) + key_size + size <= block_bytes;
+  }
+  void set(std::string_view value) noexcept {
+    std::memcpy(bytes() + key_size, value.data(), value.size());
+    value_size = static_cast<std::uint32_t>(value.size());
+    present = true;
+  }
+};
+
+value_table::~value_table() {
+  for (segment& s : segments_) {
+    for (slot& in : s.slots) {
+      if (in.row != nullptr) free_row(in.row);
+    }
+  }
+}
+
+std::uint64_t value_table::hash(std::string_view key) noexcept {
+  return XXH3_64bits(key.data(), key.size());
+}
+
+void value_table::prefetch_slot(std::uint64_t hash) const noexcept {
+  const segment& s = segments_[segment_of(hash)];
+  if (!s.slots.empty()) __builtin_prefetch(&s.slots[hash & (s.slots.size() - 1)]);
+}
+
+void value_table::prefetch_row(std::uint64_t hash) const noexcept {
+  const segment& s = segments_[segment_of(hash)];
+  if (s.slots.empty()) return;
+  const slot& first = s.slots[hash & (s.slots.size() - 1)];
+  // Mostly the right one; a hint needs no more.
+  __builtin_prefetch(first.row);
+  __builtin_prefetch(reinterpret_cast<const char*>(first.row) + 64);
+}
+
+value_table::slot* value_table::find_slot(std::string_view key, std::uint64_t hash) noexcept {
+  segment& s = segments_[segment_of(hash)];
+  if (s.slots.empty()) return nullptr;
+  const std::size_t mask = s.slots.size() - 1;
+  for (std::size_t at = hash & mask; s.slots[at].row != nullptr; at = (at + 1) & mask) {
+    if (s.slots[at].hash == hash && s.slots[at].row->key() == key) return &s.slots[at];
+  }
+  return nullptr;
+}
+
+value_table::row* value_table::find(std::string_view key) const noexcept {
+  const slot* found = const_cast<value_table*>(this)->find_slot(key, hash(key));
+  return found == nullptr ? nullptr : found->row;
+}
+
+void value_table::provide(std::string_view key, std::optional<std::string_view> value) {
+  const std::uint64_t h = hash(key);
+  if (find_slot(key, h) != nullptr) return;
+  row& fresh = add(key, h, value ? value->size() : 0);
+  if (value) fresh.set(*value);
 }
 
 std::optional<std::string_view> value_table::get(std::string_view key) {
-  auto found = entries_.find(key);
-  CHECK(found != entries_.end(), "what a message needs is loaded before it is applied");
-  found->second.used = true;
-  const std::optional<std::string>& value = found->second.value;
-  if (!value) return std::nullopt;
-  return *value;
+  row* found = find(key);
+  CHECK(found != nullptr, "what a message needs is loaded before it is applied");
+  found->used = true;
+  if (!found->present) return std::nullopt;
+  return found->value();
 }
 
-value_table::entry& value_table::change(std::string_view key) {
-  auto found = entries_.find(key);
-  if (found == entries_.end()) found = entries_.try_emplace(std::string(key)).first;
-  entry& e = found->second;
-  e.used = true;
-  if (!e.dirty) {
-    e.dirty = true;
-    dirty_.push_back(&*found);
-  }
-  return e;
-}
-
-void value_table::put(std::string_view key, std::string value) {
+void value_table::put(std::string_view key, std::string_view value) {
   changed_bytes_ += key.size() + value.size();
-  change(key).value = std::move(value);
+  const std::uint64_t h = hash(key);
+  slot* found = find_slot(key, h);
+  if (found == nullptr) {
+    row& fresh = add(key, h, value.size());
+    fresh.set(value);
+    return mark_changed(fresh);
+  }
+  if (!found->row->has_room(value.size())) {
+    row* larger = new_row(key, value.size());
+    row* old = std::exchange(found->row, larger);
+    larger->changed_in = old->changed_in;
+    larger->dirty_number = old->dirty_number;
+    if (larger->dirty_number != 0) dirty_[larger->dirty_number - 1] = larger;
+    free_row(old);
+  }
+  found->row->set(value);
+  mark_changed(*found->row);
 }
 
 void value_table::erase(std::string_view key) {
-  change(key).value.reset();
+  const std::uint64_t h = hash(key);
+  slot* found = find_slot(key, h);
+  row& gone = found == nullptr ? add(key, h, 0) : *found->row;
+  gone.present = false;
+  gone.value_size = 0;
+  mark_changed(gone);
+}
+
+void value_table::mark_changed(row& r) {
+  r.used = true;
+  if (r.dirty_number != 0) return;
+  dirty_.push_back(&r);
+  r.dirty_number = static_cast<std::uint32_t>(dirty_.size());
+}
+
+value_table::row& value_table::add(std::string_view key, std::uint64_t hash,
+                                   std::size_t value_size) {
+  segment& s = segments_[segment_of(hash)];
+  if (4 * (s.taken + 1) > 3 * s.slots.size()) grow(s);
+  const std::size_t mask = s.slots.size() - 1;
+  std::size_t at = hash & mask;
+  while (s.slots[at].row != nullptr) at = (at + 1) & mask;
+  s.slots[at] = {hash, new_row(key, value_size)};
+  ++s.taken;
+  ++size_;
+  return *s.slots[at].row;
+}
+
+void value_table::grow(segment& s) {
+  std::vector<slot> larger(std::max<std::size_t>(8, 2 * s.slots.size()));
+  slot_bytes_ += (larger.size() - s.slots.size()) * sizeof(slot);
+  const std::size_t mask = larger.size() - 1;
+  for (const slot& from : s.slots) {
+    if (from.row == nullptr) continue;
+    std::size_t at = from.hash & mask;
+    while (larger[at].row != nullptr) at = (at + 1) & mask;
+    larger[at] = from;
+  }
+  s.slots = std::move(larger);
+}
+
+/// Moves back what stands behind the free place only because it was taken (Knuth, The Art of
+/// Computer Programming 3, 6.4, algorithm R).
+void value_table::remove(segment& s, std::size_t index) noexcept {
+  free_row(s.slots[index].row);
+  --s.taken;
+  --size_;
+  const std::size_t mask = s.slots.size() - 1;
+  std::size_t free = index;
+  for (std::size_t at = (free + 1) & mask; s.slots[at].row != nullptr; at = (at + 1) & mask) {
+    const std::size_t home = s.slots[at].hash & mask;
+    if (((at - home) & mask) < ((at - free) & mask)) continue;
+    s.slots[free] = s.slots[at];
+    free = at;
+  }
+  s.slots[free] = {};
+}
+
+value_table::row* value_table::new_row(std::string_view key, std::size_t value_size) {
+  const std::size_t size = block_pool::block_size(sizeof(row) + key.size() + value_size);
+  CHECK(key.size() <= UINT16_MAX && size <= UINT32_MAX, "keys and values are bounded");
+  row* fresh = new (pool_.take(size)) row{.changed_in = 0,
+                                          .dirty_number = 0,
+                                          .block_bytes = static_cast<std::uint32_t>(size),
+                                          .value_size = 0,
+                                          .key_size = static_cast<std::uint16_t>(key.size()),
+                                          .present = false,
+                                          .used = true};
+  std::memcpy(fresh->bytes(), key.data(), key.size());
+  row_bytes_ += size;
+  return fresh;
+}
+
+void value_table::free_row(row* r) noexcept {
+  row_bytes_ -= r->block_bytes;
+  pool_.give(r, r->block_bytes);
 }
 
 void value_table::add_changes(commit_batch& batch) {
   ++commits_;
   changed_bytes_ = 0;
-  for (map::value_type* node : dirty_) {
-    entry& e = node->second;
-    e.dirty = false;
-    e.changed_in = commits_;
-    if (e.value) {
-      batch.put(node->first, *e.value);
+  for (row* r : dirty_) {
+    r->dirty_number = 0;
+    r->changed_in = commits_;
+    if (r->present) {
+      batch.put(r->key(), r->value());
     } else {
-      batch.erase(node->first);
+      batch.erase(r->key());
     }
   }
   dirty_.clear();
 }
 
 void value_table::evict(std::size_t count) {
-  const std::size_t buckets = entries_.bucket_count();
-  std::vector<std::string> victims;
-  for (std::size_t visited = 0; visited < buckets && victims.size() < count; ++visited) {
-    clock_hand_ = clock_hand_ + 1 < buckets ? clock_hand_ + 1 : 0;
-    for (auto node = entries_.begin(clock_hand_); node != entries_.end(clock_hand_); ++node) {
-      entry& e = node->second;
-      if (e.dirty || e.changed_in > durable_commits_) continue;
-      if (std::exchange(e.used, false)) continue;
-      victims.push_back(node->first);
-      if (victims.size() == count) break;
+  std::size_t evicted = 0;
+  for (std::size_t left = slot_bytes_ / sizeof(slot); left > 0 && evicted < count;) {
+    segment& s = segments_[hand_segment_];
+    if (hand_slot_ >= s.slots.size()) {
+      hand_slot_ = 0;
+      hand_segment_ = (hand_segment_ + 1) % segments_.size();
+      continue;
+    }
+    row* r = s.slots[hand_slot_].row;
+    const bool kept = r == nullptr || r->dirty_number != 0 || r->changed_in > durable_commits_;
+    if (kept || std::exchange(r->used, false)) {
+      ++hand_slot_;
+      --left;
+    } else {
+      remove(s, hand_slot_);  // and look at what moves into its place
+      ++evicted;
     }
   }
-  for (const std::string& key : victims) entries_.erase(key);
 }
 
 }  // namespace settle

@@ -4,31 +4,43 @@
 //
 // Invariant: a value that is not durable yet is never evicted, so reading the store never shows an
 // older one than this table knew.
+//
+// A hash table with open addressing whose slots point to one block a row (header, key, value), so
+// that a look-up touches two places in memory, and both can be fetched ahead of time.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/block_pool.hpp"
 #include "core/exactly_once/commit_batch.hpp"
 
 namespace settle {
 
 class value_table {
  public:
-  bool loaded(std::string_view key) const { return entries_.contains(key); }
+  value_table() = default;
+  ~value_table();
+  value_table(const value_table&) = delete;
+  value_table& operator=(const value_table&) = delete;
+
+  bool loaded(std::string_view key) const noexcept { return find(key) != nullptr; }
   /// What the store holds under the key. Ignored if the key is loaded: the table knows better.
-  void provide(std::string_view key, std::optional<std::string> value);
+  void provide(std::string_view key, std::optional<std::string_view> value);
 
   /// The value, or nothing if it is absent. REQUIRES: loaded(key). Valid until the next put.
   std::optional<std::string_view> get(std::string_view key);
-  /// Need not be loaded.
-  void put(std::string_view key, std::string value);
+  /// Need not be loaded. `value` must not be a view into the table.
+  void put(std::string_view key, std::string_view value);
   void erase(std::string_view key);
+
+  // Two hints, to be given a while before a key is used, the first before the second.
+  static std::uint64_t hash(std::string_view key) noexcept;
+  void prefetch_slot(std::uint64_t hash) const noexcept;
+  void prefetch_row(std::uint64_t hash) const noexcept;
 
   /// Bytes put since the last commit; a value that was put twice counts twice.
   std::size_t changed_bytes() const noexcept { return changed_bytes_; }
@@ -36,31 +48,47 @@ class value_table {
   /// The oldest batch that was not durable now is. As many calls as of add_changes, in order.
   void committed() noexcept { ++durable_commits_; }
 
-  std::size_t size() const noexcept { return entries_.size(); }
-  /// Forgets up to `count` values that were not used since the last sweep and can be read again.
+  std::size_t size() const noexcept { return size_; }
+  /// Of memory, slots included.
+  std::size_t bytes() const noexcept { return row_bytes_ + slot_bytes_; }
+  /// Forgets rows that were not used since the last sweep and can be read again, until `count` are
+  /// forgotten or every row was visited.
   void evict(std::size_t count);
 
  private:
-  struct entry {
-    std::optional<std::string> value;
-    std::uint64_t changed_in = 0;  ///< number of the commit that holds the newest change
-    bool dirty = false;
-    bool used = true;
+  struct row;
+  struct slot {
+    std::uint64_t hash = 0;
+    settle::value_table::row* row = nullptr;  ///< nullptr: free
   };
-  struct hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const noexcept { return hash_bytes(key); }
+  /// Each grows by itself, so that no single growth takes long.
+  struct segment {
+    std::vector<slot> slots;  ///< a power of two, at most three quarters taken
+    std::size_t taken = 0;
   };
-  using map = std::unordered_map<std::string, entry, hash, std::equal_to<>>;
+  static constexpr std::size_t segment_bits = 6;
 
-  entry& change(std::string_view key);
+  static std::size_t segment_of(std::uint64_t hash) noexcept { return hash >> (64 - segment_bits); }
+  row* find(std::string_view key) const noexcept;
+  slot* find_slot(std::string_view key, std::uint64_t hash) noexcept;
+  row& add(std::string_view key, std::uint64_t hash, std::size_t value_size);
+  void grow(segment& s);
+  void remove(segment& s, std::size_t index) noexcept;
+  row* new_row(std::string_view key, std::size_t value_size);
+  void free_row(row* r) noexcept;
+  void mark_changed(row& r);
 
-  map entries_;
-  std::vector<map::value_type*> dirty_;  ///< nodes of entries_, which stay where they are
+  std::array<segment, std::size_t{1} << segment_bits> segments_;
+  std::vector<row*> dirty_;
+  std::size_t size_ = 0;
+  std::size_t row_bytes_ = 0;
+  std::size_t slot_bytes_ = 0;
   std::size_t changed_bytes_ = 0;
   std::uint64_t commits_ = 0;
   std::uint64_t durable_commits_ = 0;
-  std::size_t clock_hand_ = 0;  ///< bucket at which the next sweep starts
+  std::size_t hand_segment_ = 0;  ///< where the next sweep starts
+  std::size_t hand_slot_ = 0;
+  block_pool pool_;
 };
 
 }  // namespace settle

@@ -1,5 +1,6 @@
 #include "core/exactly_once/workspace.hpp"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>
@@ -29,6 +30,10 @@ void workspace::mix(std::uint64_t value) noexcept {
   meta.digest = XXH3_64bits_withSeed(&value, sizeof value, meta.digest);
 }
 
+void workspace::mix(std::string_view bytes) noexcept {
+  meta.digest = XXH3_64bits_withSeed(bytes.data(), bytes.size(), meta.digest);
+}
+
 void workspace::begin(offset at, std::uint64_t time_ms) {
   meta.watermark = at;
   time_ms_ = time_ms;
@@ -38,10 +43,11 @@ std::optional<std::string_view> workspace::get(const entity_id& id) {
   return values.get(checkpoint_key::entity_view(id));
 }
 
-void workspace::put(const entity_id& id, std::string value) {
+void workspace::put(const entity_id& id, std::string_view value) {
   const checkpoint_key::entity_view key(id);
-  mix(hash_bytes(key) ^ hash_bytes(value));
-  values.put(key, std::move(value));
+  mix(std::string_view(key));
+  mix(value);
+  values.put(key, value);
 }
 
 void workspace::put_attempt(const attempt& finished) {

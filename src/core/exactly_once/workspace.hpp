@@ -63,7 +63,7 @@ class workspace {
 
   // Entities. get REQUIRES that partition::missing named the id.
   std::optional<std::string_view> get(const entity_id& id);
-  void put(const entity_id& id, std::string value);
+  void put(const entity_id& id, std::string_view value);
   void put_attempt(const attempt& finished);
 
   /// A number that this partition never used before: attempts, operations, generations.
@@ -90,6 +90,7 @@ class workspace {
   void begin(offset at, std::uint64_t time_ms);
   void advance_logical_time(std::uint64_t owner, std::uint64_t clock_ms);
   void mix(std::uint64_t value) noexcept;
+  void mix(std::string_view bytes) noexcept;
   link& link_to(partition_id peer) { return links[peer]; }
   void acknowledged(link& from, std::uint64_t number);
   bool request_table_full() const noexcept;

@@ -92,6 +92,10 @@ open_operation* open_operations::find(operation_id id) {
   return operation && id_of(*operation) == id ? &*operation : nullptr;
 }
 
+const open_operation* open_operations::find(operation_id id) const {
+  return const_cast<open_operations*>(this)->find(id);
+}
+
 open_operation* open_operations::change(operation_id id) {
   open_operation* operation = find(id);
   if (operation != nullptr) mark(id.slot);

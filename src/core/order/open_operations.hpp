@@ -35,6 +35,7 @@ class open_operations {
   operation_id open(std::uint64_t number, open_operation operation);
   /// Nothing if the operation has ended: its slot is free or holds another number.
   open_operation* find(operation_id id);
+  const open_operation* find(operation_id id) const;
   /// The same, and its value will be in the next commit.
   open_operation* change(operation_id id);
   /// REQUIRES: it is open.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "core/checkout/attempt.hpp"
@@ -34,6 +35,19 @@ struct order {
 
   bool frozen() const noexcept { return paid || running.has_value(); }
 };
+
+/// What a saga asks and changes of an encoded order; the rest stays as it is.
+struct order_head {
+  bool paid = false;
+  bool has_attempt = false;
+  std::optional<operation_id> running;
+  std::string_view rest;  ///< of the order's bytes: user, total, lines, newest attempt
+};
+
+/// Nothing if the bytes do not begin as an order does; the rest is not looked at.
+std::optional<order_head> decode_head(std::string_view bytes);
+/// The order's bytes; the attempt is to be added if has_attempt and the rest has none.
+void encode(byte_writer& out, const order_head& head);
 
 std::string encode(const order& value);
 /// Nothing if the bytes are not an order.

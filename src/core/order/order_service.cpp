@@ -98,7 +98,7 @@ void order_service::checkout(const waiting_request& from, const body::checkout& 
   open_saga(from, command.order, *found, trace);
 }
 
-void order_service::open_saga(const waiting_request& from, const entity_id& id, order& o,
+void order_service::open_saga(const waiting_request& from, const entity_id& id, const order& o,
                               const trace_context& trace) {
   saga fresh;
   fresh.order = id;
@@ -112,7 +112,7 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
   fresh.waiting.push_back(from);
   if (fresh.lines.empty()) {
     fresh.state = saga_state::paid;
-    return finish(fresh, std::move(o));
+    return finish(fresh, decode_head(*work_.get(id)));
   }
   const std::size_t room = room_for(fresh);
   if (operations_.full() || work_.outbox_size() + reserved_room_ + room > limits::outbox_messages) {
@@ -121,8 +121,12 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
   const std::uint64_t number = fresh.attempt.number;
   const operation_id operation = operations_.open(number, std::move(fresh));
   reserved_room_ += room;
-  o.running = operation;
-  work_.put(id, encode(o));
+  order_head head = *decode_head(*work_.get(id));
+  head.running = operation;
+  bytes_.clear();
+  byte_writer out(bytes_);
+  encode(out, head);
+  work_.put(id, bytes_);
   work_.record_running(from, operation);
   saga& s = std::get<saga>(*operations_.change(operation));
   send_step(s, step_kind::charge, work_.home(service::payment, s.user),
@@ -171,7 +175,7 @@ void order_service::init(const waiting_request& from, const body::init_orders& c
   work_.answer_request(from, {});
 }
 
-const entity_id* order_service::order_of(operation_id operation) {
+const entity_id* order_service::order_of(operation_id operation) const {
   const open_operation* open = operations_.find(operation);
   if (open == nullptr) return nullptr;
   return std::visit([](const auto& o) { return &o.order; }, *open);
@@ -231,19 +235,23 @@ void order_service::on_compensated(operation_id operation, step_kind step,
   proceed(*s, {step, step_outcome::done, partition, work_.time_ms()});
 }
 
-std::optional<order> order_service::intact_order(const saga& s) {
-  auto found = load(s.order);
-  if (found && found->running != s.operation) found.reset();
-  return found;
+/// Of the order, if it is still the one that the attempt started with. Valid until the next put.
+std::optional<order_head> order_service::intact_head(const saga& s) {
+  const auto bytes = work_.get(s.order);
+  if (!bytes) return std::nullopt;
+  auto head = decode_head(*bytes);
+  if (!head) work_.report_corrupt("order " + std::string(s.order.view()));
+  if (head && head->running != s.operation) head.reset();
+  return head;
 }
 
 void order_service::proceed(saga& s, const saga_event& event) {
-  auto intact = intact_order(s);
+  const auto intact = intact_head(s);
   perform(s, advance(s, event, intact.has_value()));
   if (s.state != saga_state::paid && s.state != saga_state::rejected) return;
   const operation_id operation = s.operation;
   reserved_room_ -= room_for(s) - s.attempt.steps.size();
-  finish(s, std::move(intact));
+  finish(s, intact);
   operations_.close(operation);
 }
 
@@ -292,21 +300,38 @@ void order_service::send_step(saga& s, step_kind kind, partition_id to, message_
   work_.send(to, std::move(body), s.trace);
 }
 
-void order_service::finish(saga& s, std::optional<order> intact) {
+void order_service::finish(saga& s, const std::optional<order_head>& intact) {
   const bool paid = s.state == saga_state::paid;
   const answer result = paid ? answer{} : rejection(s, intact.has_value());
   s.attempt.finished_ms = work_.time_ms();
   s.attempt.outcome = result.code;
   s.attempt.failing_item = result.id;
-  if (intact) {
-    // The order holds its newest attempt itself; the one before moves to a key of its own.
-    if (intact->last_attempt) work_.put_attempt(*intact->last_attempt);
-    intact->last_attempt = s.attempt;
-    intact->running.reset();
-    intact->paid = paid;
-    work_.put(s.order, encode(*intact));
-  }
+  if (intact) record_attempt(s, *intact);
   for (const waiting_request& waiting : s.waiting) work_.answer_request(waiting, result);
+}
+
+/// The order holds its newest attempt itself; the one before moves to a key of its own.
+void order_service::record_attempt(const saga& s, order_head head) {
+  std::optional<attempt> before;
+  bytes_.clear();
+  byte_writer out(bytes_);
+  const bool repeated = head.has_attempt;
+  head.paid = s.state == saga_state::paid;
+  head.has_attempt = true;
+  head.running.reset();
+  if (repeated) {
+    auto known = load(s.order);
+    if (!known) return;  // reported as corrupt
+    known->paid = head.paid;
+    known->running.reset();
+    before = std::exchange(known->last_attempt, s.attempt);
+    out.bytes(encode(*known));
+  } else {
+    encode(out, head);
+    encode(out, s.attempt);
+  }
+  if (before) work_.put_attempt(*before);
+  work_.put(s.order, bytes_);
 }
 
 std::size_t order_service::room_for(const saga& s) const {

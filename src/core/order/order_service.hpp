@@ -33,7 +33,7 @@ class order_service {
   void on_compensated(operation_id operation, step_kind step, std::uint16_t partition);
 
   /// The order that an operation is about, or nothing if it has ended.
-  const entity_id* order_of(operation_id operation);
+  const entity_id* order_of(operation_id operation) const;
 
   open_operations& operations() noexcept { return operations_; }
   const open_operations& operations() const noexcept { return operations_; }
@@ -42,7 +42,7 @@ class order_service {
 
  private:
   std::optional<order> load(const entity_id& id);
-  void open_saga(const waiting_request& from, const entity_id& id, order& o,
+  void open_saga(const waiting_request& from, const entity_id& id, const order& o,
                  const trace_context& trace);
   /// The saga that waits for this event; nothing if there is none, or no such step is pending.
   saga* expecting(operation_id operation, step_kind step, std::uint16_t partition);
@@ -51,12 +51,14 @@ class order_service {
   void reserve_everywhere(saga& s);
   void release_and_refund(saga& s);
   void send_step(saga& s, step_kind kind, partition_id to, message_body body);
-  void finish(saga& s, std::optional<order> intact);
-  std::optional<order> intact_order(const saga& s);
+  void finish(saga& s, const std::optional<order_head>& intact);
+  void record_attempt(const saga& s, order_head head);
+  std::optional<order_head> intact_head(const saga& s);
   std::size_t room_for(const saga& s) const;
 
   workspace& work_;
   open_operations operations_;
+  std::string bytes_;              ///< of an order that is written, kept for its memory
   std::size_t reserved_room_ = 0;  ///< outbox room promised to open sagas and not used yet
 };
 

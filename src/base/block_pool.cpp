@@ -1,0 +1,45 @@
+#include "base/block_pool.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+namespace settle {
+
+void* block_pool::take(std::size_t bytes) {
+  if (bytes > largest) return operator new(bytes);
+  const std::size_t size = block_size(bytes);
+  free_block*& head = free_[size / step];
+  if (head != nullptr) {
+    free_block* block = head;
+    head = block->next;
+    return block;
+  }
+  if (unused_bytes_ < size) add_slab();
+  void* block = unused_;
+  unused_ += size;
+  unused_bytes_ -= size;
+  return block;
+}
+
+void block_pool::give(void* block, std::size_t bytes) noexcept {
+  if (bytes > largest) return operator delete(block);
+  free_block*& head = free_[block_size(bytes) / step];
+  head = new (block) free_block{head};
+}
+
+void block_pool::add_slab() {
+  // What is left of the old slab serves the size that it still fits.
+  if (unused_bytes_ >= step) give(unused_, unused_bytes_);
+  const std::size_t size =
+      std::min(last_slab, first_slab << std::min<std::size_t>(slabs_.size(), 16));
+  const std::align_val_t alignment{size == last_slab ? last_slab : std::size_t{16}};
+  auto* slab = static_cast<std::byte*>(operator new(size, alignment));
+  // Values are visited in no order: with large pages each visit finds its address translated.
+  if (size == last_slab) madvise(slab, size, MADV_HUGEPAGE);
+  slabs_.emplace_back(slab, slab_delete{alignment});
+  unused_ = slab;
+  unused_bytes_ = size;
+}
+
+}  // namespace settle
