@@ -38,6 +38,7 @@ std::optional<entity_id> entity_id::parse(std::string_view text) noexcept {
   entity_id id;
   id.size_ = static_cast<std::uint8_t>(text.size());
   std::memcpy(id.text_.data(), text.data(), text.size());
+  id.hash_ = hash_bytes(text);
   return id;
 }
 
@@ -45,6 +46,7 @@ entity_id entity_id::of_index(std::uint64_t index) noexcept {
   entity_id id;
   auto end = std::to_chars(id.text_.data(), id.text_.data() + id.text_.size(), index).ptr;
   id.size_ = static_cast<std::uint8_t>(end - id.text_.data());
+  id.hash_ = hash_bytes(id.view());
   return id;
 }
 
@@ -88,7 +90,7 @@ std::uint64_t hash_bytes(std::string_view bytes) noexcept {
 
 partition_id partition_of(service s, const entity_id& id, std::uint16_t count) noexcept {
   CHECK(count > 0, "a service has at least one partition");
-  return {s, static_cast<std::uint16_t>(hash_bytes(id.view()) % count)};
+  return {s, static_cast<std::uint16_t>(id.hash() % count)};
 }
 
 }  // namespace settle

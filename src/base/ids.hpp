@@ -28,6 +28,8 @@ class entity_id {
 
   std::string_view view() const noexcept { return {text_.data(), size_}; }
   bool empty() const noexcept { return size_ == 0; }
+  /// hash_bytes(view()), computed once; of an empty id: 0.
+  std::uint64_t hash() const noexcept { return hash_; }
 
   entity_id(const entity_id& other) noexcept { assign(other); }
   entity_id& operator=(const entity_id& other) noexcept {
@@ -43,10 +45,12 @@ class entity_id {
 
  private:
   void assign(const entity_id& other) noexcept {
+    hash_ = other.hash_;
     size_ = other.size_;
     std::memcpy(text_.data(), other.text_.data(), size_);
   }
 
+  std::uint64_t hash_ = 0;
   std::uint8_t size_ = 0;
   std::array<char, limits::id_length> text_;
 };
@@ -100,6 +104,6 @@ struct request_id_hash {
 template <>
 struct std::hash<settle::entity_id> {
   std::size_t operator()(const settle::entity_id& id) const noexcept {
-    return settle::hash_bytes(id.view());
+    return id.hash();
   }
 };

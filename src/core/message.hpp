@@ -3,6 +3,7 @@
 // The bytes are described in docs/formats/message.md; core/message_codec.hpp reads and writes them.
 #pragma once
 
+#include <boost/mp11/algorithm.hpp>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -22,6 +23,10 @@ using message_body =
                  body::reserved, body::reserve_refused, body::release, body::released, body::charge,
                  body::charged, body::charge_refused, body::refund, body::refunded,
                  body::acknowledgement, body::tick, body::set_rules>;
+
+/// The type number of a body.
+template <class Body>
+inline constexpr std::size_t message_type = boost::mp11::mp_find<message_body, Body>::value;
 
 /// How long a partition must remember the answer: only where anybody may repeat the request.
 enum class retention : std::uint8_t {

@@ -1,24 +1,19 @@
 // The two things that a shard hands to the store and gets back later.
 #pragma once
 
-#include <boost/container/deque.hpp>
 #include <vector>
 
+#include "base/ring.hpp"
 #include "engine/shard.hpp"
 
 namespace settle {
-
-/// A std::deque allocates a block for each element of this size.
-using message_queue =
-    boost::container::deque<logged_message, void,
-                            boost::container::deque_options_t<boost::container::block_size<64>>>;
 
 /// One partition of a shard.
 struct shard::slot {
   partition_id id;
   std::unique_ptr<partition> state;
   partition_phase phase = partition_phase::loading;
-  message_queue queue;
+  ring<logged_message> queue;
   bool ready = false;       ///< in ready_
   bool fetching = false;    ///< waits for the store
   bool in_round = false;    ///< of the round that is computed

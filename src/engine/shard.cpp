@@ -27,14 +27,17 @@ shard::shard(store& s, settle::log& l, const clock& c, shard_host& host, const o
       host_(host),
       options_(o),
       local_(s.one_sequence() && !l.rereadable()),
-      epoch_(s.epoch()) {}
+      epoch_(s.epoch()) {
+  const auto& partitions = s.describe().partitions;
+  for (std::size_t i = 0; i < service_count; ++i) by_id_[i].resize(partitions[i]);
+}
 
 shard::~shard() = default;
 
 shard::slot& shard::at(partition_id id) {
-  const auto found = slots_.find(id);
-  CHECK(found != slots_.end(), "messages are routed to the shard that owns their partition");
-  return *found->second;
+  slot* found = find(id);
+  CHECK(found != nullptr, "messages are routed to the shard that owns their partition");
+  return *found;
 }
 
 void shard::own(partition_id id) {
@@ -42,6 +45,7 @@ void shard::own(partition_id id) {
   CHECK(s == nullptr, "a partition is owned once");
   s = std::make_unique<slot>();
   s->id = id;
+  by_id_[static_cast<std::size_t>(id.service)].at(id.index) = s.get();
 }
 
 void shard::start() {
@@ -205,8 +209,7 @@ bool shard::process(slot& s, round& r) {
     }
     look_ahead(s);
     if (!provide_missing(s)) break;
-    logged_message m = std::move(s.queue.front());
-    s.queue.pop_front();
+    const logged_message& m = s.queue.front();
     const offset at = m.at ? *m.at : offset{s.state->watermark().value + 1};
     if (m.message.gateway != 0) {
       r.commands.push_back({s.id, m.message.gateway, m.message.request});
@@ -216,6 +219,7 @@ bool shard::process(slot& s, round& r) {
     const auto status = s.state->apply(at, m.time_ms, m.message);
     weight_ += weight(m.message);
     weight_ += (s.state->changed_bytes() - bytes_before) / limits::bytes_per_weight;
+    s.queue.pop_front();
     ++statistics_.messages;
     if (!status) {
       halt(s, status.error());
@@ -228,20 +232,20 @@ bool shard::process(slot& s, round& r) {
 
 void shard::deliver(slot& s) {
   for (auto& [peer, link] : s.state->links()) {
-    while (const message* next = link.next_to_send()) send_on(message(*next));
+    while (const message* next = link.next_to_send()) send_on(*next);
   }
 }
 
-void shard::send_on(message&& m) {
-  m.epoch = epoch_;
-  const auto mine = local_ ? slots_.find(m.destination) : slots_.end();
-  if (mine == slots_.end()) {
-    outgoing_.push_back(std::move(m));
+void shard::send_on(const message& m) {
+  slot* mine = local_ ? find(m.destination) : nullptr;
+  if (mine == nullptr) {
+    outgoing_.push_back(m);
+    outgoing_.back().epoch = epoch_;
     return;
   }
-  slot& to = *mine->second;
+  slot& to = *mine;
   if (to.phase == partition_phase::halted) return;  // kept in the sender's outbox
-  to.queue.push_back(logged_message{std::move(m), std::nullopt, time_ms_, true});
+  to.queue.push_back(logged_message{m, std::nullopt, time_ms_, true}).message.epoch = epoch_;
   mark_ready(to);
 }
 
@@ -254,7 +258,7 @@ void shard::acknowledge(slot& s) {
     m.destination = peer;
     m.acknowledged = link.last_accepted();
     m.body = body::acknowledgement{};
-    send_on(std::move(m));
+    send_on(m);
   }
 }
 
@@ -421,7 +425,7 @@ void shard::tick(slot& s, std::uint64_t now_ms) {
   m.destination = s.id;
   m.body = body::tick{options_.owner, now_ms};
   if (local_) {
-    send_on(std::move(m));
+    send_on(m);
   } else {
     log_.append(std::move(m), clock_.wall_ms());
     log_.flush();
@@ -465,13 +469,13 @@ bool shard::loaded() const noexcept {
 }
 
 partition_phase shard::phase(partition_id id) const {
-  const auto found = slots_.find(id);
-  return found == slots_.end() ? partition_phase::loading : found->second->phase;
+  const slot* found = find(id);
+  return found == nullptr ? partition_phase::loading : found->phase;
 }
 
 std::uint64_t shard::logical_time_ms(partition_id id) const {
-  const auto found = slots_.find(id);
-  return found == slots_.end() ? 0 : found->second->state->logical_time_ms();
+  const slot* found = find(id);
+  return found == nullptr ? 0 : found->state->logical_time_ms();
 }
 
 shard::statistics shard::count() const {

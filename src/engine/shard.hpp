@@ -14,6 +14,7 @@
 // Concurrency: one thread calls everything here; shard_host's calls come from any.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -91,6 +92,11 @@ class shard {
   friend class round;
   friend class fetch;
 
+  /// nullptr: another shard owns it.
+  slot* find(partition_id id) const noexcept {
+    const std::vector<slot*>& known = by_id_[static_cast<std::size_t>(id.service)];
+    return id.index < known.size() ? known[id.index] : nullptr;
+  }
   slot& at(partition_id id);
   void open(slot& s);
   void load_next(slot& s);
@@ -103,7 +109,7 @@ class shard {
   bool provide_missing(slot& s);
   void start_fetch(slot& s, std::vector<std::string> keys);
   void deliver(slot& s);
-  void send_on(message&& m);
+  void send_on(const message& m);
   void acknowledge(slot& s);
   bool acknowledge(round& r);
   bool may_speak(const slot& s) const;
@@ -129,6 +135,7 @@ class shard {
   bool local_;  ///< outputs to partitions of this shard are delivered within the round
 
   std::map<partition_id, std::unique_ptr<slot>> slots_;
+  std::array<std::vector<slot*>, service_count> by_id_;  ///< of slots_
   std::deque<slot*> ready_;
   std::vector<message> outgoing_;  ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;

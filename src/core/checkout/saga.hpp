@@ -82,6 +82,7 @@ struct saga_line {
   entity_id item;
   settle::quantity quantity;
   settle::generation generation;  ///< of the item, once reserved
+  std::uint16_t partition = 0;    ///< home of the item; not stored, for it follows from the id
   friend bool operator==(const saga_line&, const saga_line&) = default;
 };
 

@@ -57,16 +57,24 @@ inline std::string entity(const entity_id& id) {
 /// entity() without allocating.
 class entity_view {
  public:
-  explicit entity_view(const entity_id& id) : size_(1 + id.view().size()) {
+  explicit entity_view(const entity_id& id) : size_(1 + id.view().size()), hash_(id.hash()) {
     bytes_[0] = static_cast<char>(kind::entity);
     std::memcpy(bytes_ + 1, id.view().data(), id.view().size());
   }
   operator std::string_view() const { return {bytes_, size_}; }
+  std::uint64_t hash() const { return hash_; }
 
  private:
   std::size_t size_;
+  std::uint64_t hash_;
   char bytes_[1 + limits::id_length];
 };
+
+/// hash_bytes of the key; an entity's is that of its id, which is known already.
+inline std::uint64_t hash(std::string_view key) noexcept {
+  const bool named = !key.empty() && key.front() == static_cast<char>(kind::entity);
+  return hash_bytes(named ? key.substr(1) : key);
+}
 
 inline std::string attempt(std::uint64_t number) {
   std::string key(1, static_cast<char>(kind::attempt));

@@ -20,10 +20,10 @@ bool link::accept(std::uint64_t number) noexcept {
   return true;
 }
 
-void link::push(message m) {
+message& link::push(message&& m) {
   m.link_number = next_number_++;
-  outbox_.push_back(std::move(m));
   dirty_ = true;
+  return outbox_.push_back(std::move(m));
 }
 
 void link::acknowledged(std::uint64_t number) noexcept {

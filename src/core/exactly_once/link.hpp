@@ -9,9 +9,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string_view>
 
+#include "base/ring.hpp"
 #include "core/exactly_once/commit_batch.hpp"
 #include "core/message.hpp"
 
@@ -30,8 +30,9 @@ class link {
 
   // Sending.
 
-  /// Numbers the message and keeps it until it is acknowledged.
-  void push(message m);
+  /// Numbers the message and keeps it until it is acknowledged. To be filled in; the reference
+  /// lives until the next call.
+  message& push(message&& m);
   /// The peer has accepted everything up to `number`. Numbers never sent are ignored.
   void acknowledged(std::uint64_t number) noexcept;
   /// The next message to send, with the newest acknowledgement in it, or nullptr. Each is handed
@@ -62,7 +63,7 @@ class link {
 
   std::uint64_t last_accepted_ = 0;
   std::uint64_t next_number_ = 1;
-  std::deque<message> outbox_;  ///< numbers first_number() to next_number_ - 1
+  ring<message> outbox_;  ///< numbers first_number() to next_number_ - 1
 
   // What the checkpoint holds of the outbox: [persisted_begin_, persisted_end_).
   std::uint64_t persisted_begin_ = 1;

@@ -91,19 +91,18 @@ void partition::for_each_key(const message& m, Visit&& need) const {
 }
 
 void partition::missing(const message& m, std::vector<std::string>& keys) {
-  for_each_key(m, [&](std::string_view key) {
-    if (!work_.values.loaded(key)) keys.emplace_back(key);
+  for_each_key(m, [&](const table_key& key) {
+    if (!work_.values.loaded(key)) keys.emplace_back(key.bytes);
   });
 }
 
 void partition::prefetch(const message& m, bool near) const noexcept {
   if (std::holds_alternative<body::tick>(m.body)) return;
-  for_each_key(m, [&](std::string_view key) {
-    const std::uint64_t hash = value_table::hash(key);
+  for_each_key(m, [&](const table_key& key) {
     if (near) {
-      work_.values.prefetch_row(hash);
+      work_.values.prefetch_row(key);
     } else {
-      work_.values.prefetch_slot(hash);
+      work_.values.prefetch_slot(key);
     }
   });
 }

@@ -1,8 +1,5 @@
 #include "core/exactly_once/value_table.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -42,47 +39,45 @@ value_table::~value_table() {
   }
 }
 
-std::uint64_t value_table::hash(std::string_view key) noexcept {
-  return XXH3_64bits(key.data(), key.size());
+void value_table::prefetch_slot(const table_key& key) const noexcept {
+  const std::uint64_t h = spread(key.hash);
+  const segment& s = segments_[segment_of(h)];
+  if (!s.slots.empty()) __builtin_prefetch(&s.slots[home_of(h, s.slots.size() - 1)]);
 }
 
-void value_table::prefetch_slot(std::uint64_t hash) const noexcept {
-  const segment& s = segments_[segment_of(hash)];
-  if (!s.slots.empty()) __builtin_prefetch(&s.slots[hash & (s.slots.size() - 1)]);
-}
-
-void value_table::prefetch_row(std::uint64_t hash) const noexcept {
-  const segment& s = segments_[segment_of(hash)];
+void value_table::prefetch_row(const table_key& key) const noexcept {
+  const std::uint64_t h = spread(key.hash);
+  const segment& s = segments_[segment_of(h)];
   if (s.slots.empty()) return;
-  const slot& first = s.slots[hash & (s.slots.size() - 1)];
   // Mostly the right one; a hint needs no more.
-  __builtin_prefetch(first.row);
-  __builtin_prefetch(reinterpret_cast<const char*>(first.row) + 64);
+  const row* first = s.slots[home_of(h, s.slots.size() - 1)].row;
+  __builtin_prefetch(first);
+  __builtin_prefetch(reinterpret_cast<const char*>(first) + 64);
 }
 
-value_table::slot* value_table::find_slot(std::string_view key, std::uint64_t hash) noexcept {
-  segment& s = segments_[segment_of(hash)];
+value_table::slot* value_table::find_slot(const table_key& key) noexcept {
+  const std::uint64_t h = spread(key.hash);
+  segment& s = segments_[segment_of(h)];
   if (s.slots.empty()) return nullptr;
   const std::size_t mask = s.slots.size() - 1;
-  for (std::size_t at = hash & mask; s.slots[at].row != nullptr; at = (at + 1) & mask) {
-    if (s.slots[at].hash == hash && s.slots[at].row->key() == key) return &s.slots[at];
+  for (std::size_t at = home_of(h, mask); s.slots[at].row != nullptr; at = (at + 1) & mask) {
+    if (s.slots[at].spread == h && s.slots[at].row->key() == key.bytes) return &s.slots[at];
   }
   return nullptr;
 }
 
-value_table::row* value_table::find(std::string_view key) const noexcept {
-  const slot* found = const_cast<value_table*>(this)->find_slot(key, hash(key));
+value_table::row* value_table::find(const table_key& key) const noexcept {
+  const slot* found = const_cast<value_table*>(this)->find_slot(key);
   return found == nullptr ? nullptr : found->row;
 }
 
-void value_table::provide(std::string_view key, std::optional<std::string_view> value) {
-  const std::uint64_t h = hash(key);
-  if (find_slot(key, h) != nullptr) return;
-  row& fresh = add(key, h, value ? value->size() : 0);
+void value_table::provide(const table_key& key, std::optional<std::string_view> value) {
+  if (loaded(key)) return;
+  row& fresh = add(key, value ? value->size() : 0);
   if (value) fresh.set(*value);
 }
 
-std::optional<std::string_view> value_table::get(std::string_view key) {
+std::optional<std::string_view> value_table::get(const table_key& key) {
   row* found = find(key);
   CHECK(found != nullptr, "what a message needs is loaded before it is applied");
   found->used = true;
@@ -90,17 +85,16 @@ std::optional<std::string_view> value_table::get(std::string_view key) {
   return found->value();
 }
 
-void value_table::put(std::string_view key, std::string_view value) {
-  changed_bytes_ += key.size() + value.size();
-  const std::uint64_t h = hash(key);
-  slot* found = find_slot(key, h);
+void value_table::put(const table_key& key, std::string_view value) {
+  changed_bytes_ += key.bytes.size() + value.size();
+  slot* found = find_slot(key);
   if (found == nullptr) {
-    row& fresh = add(key, h, value.size());
+    row& fresh = add(key, value.size());
     fresh.set(value);
     return mark_changed(fresh);
   }
   if (!found->row->has_room(value.size())) {
-    row* larger = new_row(key, value.size());
+    row* larger = new_row(key.bytes, value.size());
     row* old = std::exchange(found->row, larger);
     larger->changed_in = old->changed_in;
     larger->dirty_number = old->dirty_number;
@@ -111,10 +105,9 @@ void value_table::put(std::string_view key, std::string_view value) {
   mark_changed(*found->row);
 }
 
-void value_table::erase(std::string_view key) {
-  const std::uint64_t h = hash(key);
-  slot* found = find_slot(key, h);
-  row& gone = found == nullptr ? add(key, h, 0) : *found->row;
+void value_table::erase(const table_key& key) {
+  slot* found = find_slot(key);
+  row& gone = found == nullptr ? add(key, 0) : *found->row;
   gone.present = false;
   gone.value_size = 0;
   mark_changed(gone);
@@ -127,14 +120,14 @@ void value_table::mark_changed(row& r) {
   r.dirty_number = static_cast<std::uint32_t>(dirty_.size());
 }
 
-value_table::row& value_table::add(std::string_view key, std::uint64_t hash,
-                                   std::size_t value_size) {
-  segment& s = segments_[segment_of(hash)];
+value_table::row& value_table::add(const table_key& key, std::size_t value_size) {
+  const std::uint64_t h = spread(key.hash);
+  segment& s = segments_[segment_of(h)];
   if (4 * (s.taken + 1) > 3 * s.slots.size()) grow(s);
   const std::size_t mask = s.slots.size() - 1;
-  std::size_t at = hash & mask;
+  std::size_t at = home_of(h, mask);
   while (s.slots[at].row != nullptr) at = (at + 1) & mask;
-  s.slots[at] = {hash, new_row(key, value_size)};
+  s.slots[at] = {h, new_row(key.bytes, value_size)};
   ++s.taken;
   ++size_;
   return *s.slots[at].row;
@@ -146,7 +139,7 @@ void value_table::grow(segment& s) {
   const std::size_t mask = larger.size() - 1;
   for (const slot& from : s.slots) {
     if (from.row == nullptr) continue;
-    std::size_t at = from.hash & mask;
+    std::size_t at = home_of(from.spread, mask);
     while (larger[at].row != nullptr) at = (at + 1) & mask;
     larger[at] = from;
   }
@@ -162,7 +155,7 @@ void value_table::remove(segment& s, std::size_t index) noexcept {
   const std::size_t mask = s.slots.size() - 1;
   std::size_t free = index;
   for (std::size_t at = (free + 1) & mask; s.slots[at].row != nullptr; at = (at + 1) & mask) {
-    const std::size_t home = s.slots[at].hash & mask;
+    const std::size_t home = home_of(s.slots[at].spread, mask);
     if (((at - home) & mask) < ((at - free) & mask)) continue;
     s.slots[free] = s.slots[at];
     free = at;

@@ -10,15 +10,27 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "base/block_pool.hpp"
+#include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/exactly_once/commit_batch.hpp"
 
 namespace settle {
+
+/// A key and its hash.
+struct table_key {
+  table_key(const checkpoint_key::entity_view& key) : bytes(key), hash(key.hash()) {}
+  template <std::convertible_to<std::string_view> Text>
+  table_key(const Text& key) : bytes(key), hash(checkpoint_key::hash(bytes)) {}
+
+  std::string_view bytes;
+  std::uint64_t hash;
+};
 
 class value_table {
  public:
@@ -27,20 +39,19 @@ class value_table {
   value_table(const value_table&) = delete;
   value_table& operator=(const value_table&) = delete;
 
-  bool loaded(std::string_view key) const noexcept { return find(key) != nullptr; }
+  bool loaded(const table_key& key) const noexcept { return find(key) != nullptr; }
   /// What the store holds under the key. Ignored if the key is loaded: the table knows better.
-  void provide(std::string_view key, std::optional<std::string_view> value);
+  void provide(const table_key& key, std::optional<std::string_view> value);
 
   /// The value, or nothing if it is absent. REQUIRES: loaded(key). Valid until the next put.
-  std::optional<std::string_view> get(std::string_view key);
+  std::optional<std::string_view> get(const table_key& key);
   /// Need not be loaded. `value` must not be a view into the table.
-  void put(std::string_view key, std::string_view value);
-  void erase(std::string_view key);
+  void put(const table_key& key, std::string_view value);
+  void erase(const table_key& key);
 
   // Two hints, to be given a while before a key is used, the first before the second.
-  static std::uint64_t hash(std::string_view key) noexcept;
-  void prefetch_slot(std::uint64_t hash) const noexcept;
-  void prefetch_row(std::uint64_t hash) const noexcept;
+  void prefetch_slot(const table_key& key) const noexcept;
+  void prefetch_row(const table_key& key) const noexcept;
 
   /// Bytes put since the last commit; a value that was put twice counts twice.
   std::size_t changed_bytes() const noexcept { return changed_bytes_; }
@@ -58,7 +69,7 @@ class value_table {
  private:
   struct row;
   struct slot {
-    std::uint64_t hash = 0;
+    std::uint64_t spread = 0;
     settle::value_table::row* row = nullptr;  ///< nullptr: free
   };
   /// Each grows by itself, so that no single growth takes long.
@@ -68,10 +79,17 @@ class value_table {
   };
   static constexpr std::size_t segment_bits = 6;
 
-  static std::size_t segment_of(std::uint64_t hash) noexcept { return hash >> (64 - segment_bits); }
-  row* find(std::string_view key) const noexcept;
-  slot* find_slot(std::string_view key, std::uint64_t hash) noexcept;
-  row& add(std::string_view key, std::uint64_t hash, std::size_t value_size);
+  // A partition's ids have low bits of their hashes in common, so all bits are mixed first.
+  static std::uint64_t spread(std::uint64_t hash) noexcept { return hash * 0x9E3779B97F4A7C15; }
+  static std::size_t segment_of(std::uint64_t spread) noexcept {
+    return spread >> (64 - segment_bits);
+  }
+  static std::size_t home_of(std::uint64_t spread, std::size_t mask) noexcept {
+    return (spread >> 24) & mask;
+  }
+  row* find(const table_key& key) const noexcept;
+  slot* find_slot(const table_key& key) noexcept;
+  row& add(const table_key& key, std::size_t value_size);
   void grow(segment& s);
   void remove(segment& s, std::size_t index) noexcept;
   row* new_row(std::string_view key, std::size_t value_size);

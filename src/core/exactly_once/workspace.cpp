@@ -26,6 +26,11 @@ std::uint64_t memory_ms(retention keep) {
 
 }  // namespace
 
+workspace::workspace(partition_id self, const partition_counts& counts)
+    : self_(self), counts_(counts) {
+  for (std::size_t s = 0; s < service_count; ++s) link_at_[s].resize(counts[s]);
+}
+
 void workspace::mix(std::uint64_t value) noexcept {
   meta.digest = XXH3_64bits_withSeed(&value, sizeof value, meta.digest);
 }
@@ -44,10 +49,9 @@ std::optional<std::string_view> workspace::get(const entity_id& id) {
 }
 
 void workspace::put(const entity_id& id, std::string_view value) {
-  const checkpoint_key::entity_view key(id);
-  mix(std::string_view(key));
+  mix(id.hash());
   mix(value);
-  values.put(key, value);
+  values.put(checkpoint_key::entity_view(id), value);
 }
 
 void workspace::put_attempt(const attempt& finished) {
@@ -58,15 +62,17 @@ void workspace::put_attempt(const attempt& finished) {
   values.put(checkpoint_key::attempt(finished.number), std::move(bytes));
 }
 
-void workspace::send(partition_id to, message_body body, const trace_context& trace) {
-  message m;
+message& workspace::new_output(partition_id to, const trace_context& trace) {
+  message& m = link_to(to).push({});
   m.source = self_;
   m.destination = to;
   m.trace = trace;
-  m.body = std::move(body);
-  mix(m.body.index() << 32 | static_cast<std::uint64_t>(to.service) << 16 | to.index);
-  link_to(to).push(std::move(m));
   ++outbox_size_;
+  return m;
+}
+
+void workspace::mix_output(partition_id to, std::size_t type) noexcept {
+  mix(type << 32 | static_cast<std::uint64_t>(to.service) << 16 | to.index);
 }
 
 void workspace::acknowledged(link& from, std::uint64_t number) {

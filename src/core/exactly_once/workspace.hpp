@@ -52,7 +52,7 @@ struct recorded_request {
 
 class workspace {
  public:
-  workspace(partition_id self, const partition_counts& counts) : self_(self), counts_(counts) {}
+  workspace(partition_id self, const partition_counts& counts);
 
   partition_id self() const noexcept { return self_; }
   /// The partition of `s` that an id belongs to.
@@ -64,6 +64,14 @@ class workspace {
   // Entities. get REQUIRES that partition::missing named the id.
   std::optional<std::string_view> get(const entity_id& id);
   void put(const entity_id& id, std::string_view value);
+  /// The same for what encode(byte_writer&, value) writes.
+  template <class Value>
+  void put_value(const entity_id& id, const Value& value) {
+    encoded_.clear();
+    byte_writer out(encoded_);
+    encode(out, value);
+    put(id, encoded_);
+  }
   void put_attempt(const attempt& finished);
 
   /// A number that this partition never used before: attempts, operations, generations.
@@ -71,7 +79,11 @@ class workspace {
   /// The appender's clock in the record that is applied, for display.
   std::uint64_t time_ms() const noexcept { return time_ms_; }
 
-  void send(partition_id to, message_body body, const trace_context& trace);
+  template <class Body>
+  void send(partition_id to, Body&& body, const trace_context& trace) {
+    new_output(to, trace).body.emplace<std::remove_cvref_t<Body>>(std::forward<Body>(body));
+    mix_output(to, message_type<std::remove_cvref_t<Body>>);
+  }
   /// Messages in all outboxes.
   std::size_t outbox_size() const noexcept { return outbox_size_; }
 
@@ -91,7 +103,11 @@ class workspace {
   void advance_logical_time(std::uint64_t owner, std::uint64_t clock_ms);
   void mix(std::uint64_t value) noexcept;
   void mix(std::string_view bytes) noexcept;
-  link& link_to(partition_id peer) { return links[peer]; }
+  link& link_to(partition_id peer) {
+    link*& known = link_at_[static_cast<std::size_t>(peer.service)][peer.index];
+    if (known == nullptr) known = &links[peer];
+    return *known;
+  }
   void acknowledged(link& from, std::uint64_t number);
   bool request_table_full() const noexcept;
 
@@ -102,10 +118,14 @@ class workspace {
   std::optional<std::string> corrupt;
 
  private:
+  message& new_output(partition_id to, const trace_context& trace);
+  void mix_output(partition_id to, std::size_t type) noexcept;
   void record_answer(const waiting_request& to, const answer& what);
 
   partition_id self_;
   partition_counts counts_;
+  std::array<std::vector<link*>, service_count> link_at_;  ///< of links, by peer
+  std::string encoded_;  ///< kept for its memory
   std::uint64_t time_ms_ = 0;
   std::size_t outbox_size_ = 0;
   friend class partition;

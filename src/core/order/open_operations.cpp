@@ -1,5 +1,7 @@
 #include "core/order/open_operations.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/check.hpp"
@@ -71,19 +73,40 @@ void open_operations::mark(std::uint32_t index) {
   dirty_.push_back(index);
 }
 
-operation_id open_operations::open(std::uint64_t number, open_operation operation) {
+std::uint32_t open_operations::take_lowest() {
   CHECK(!full(), "the caller answers overloaded instead");
-  if (free_.empty()) {
-    free_.push(slots());
-    slots_.emplace_back();
+  ++open_;
+  for (std::size_t& word = lowest_free_word_; word < free_.size(); ++word) {
+    if (free_[word] == 0) continue;
+    const int bit = std::countr_zero(free_[word]);
+    free_[word] &= free_[word] - 1;
+    return static_cast<std::uint32_t>(64 * word) + static_cast<std::uint32_t>(bit);
   }
-  const operation_id id{free_.top(), number};
-  free_.pop();
+  slots_.emplace_back();
+  free_.resize((slots_.size() + 63) / 64);
+  return slots() - 1;
+}
+
+void open_operations::give_back(std::uint32_t index) {
+  const std::size_t word = index / 64;
+  free_[word] |= std::uint64_t{1} << (index % 64);
+  lowest_free_word_ = std::min(lowest_free_word_, word);
+}
+
+operation_id open_operations::open(std::uint64_t number, open_operation operation) {
+  const operation_id id{take_lowest(), number};
   std::visit([&](auto& o) { o.operation = id; }, operation);
   slots_[id.slot].operation = std::move(operation);
   mark(id.slot);
-  ++open_;
   return id;
+}
+
+saga& open_operations::open_saga(std::uint64_t number) {
+  const operation_id id{take_lowest(), number};
+  auto& fresh = std::get<saga>(slots_[id.slot].operation.emplace(std::in_place_type<saga>));
+  fresh.operation = id;
+  mark(id.slot);
+  return fresh;
 }
 
 open_operation* open_operations::find(operation_id id) {
@@ -106,7 +129,7 @@ void open_operations::close(operation_id id) {
   CHECK(find(id) != nullptr, "only what is open is closed");
   slots_[id.slot].operation.reset();
   mark(id.slot);
-  free_.push(id.slot);
+  give_back(id.slot);
   --open_;
 }
 
@@ -126,6 +149,7 @@ void open_operations::add_changes(commit_batch& batch) {
 
 void open_operations::load_slots(std::uint32_t count) {
   slots_.resize(count);
+  free_.resize((slots_.size() + 63) / 64);
 }
 
 bool open_operations::load(std::uint32_t index, std::string_view bytes) {
@@ -138,7 +162,7 @@ bool open_operations::load(std::uint32_t index, std::string_view bytes) {
 
 void open_operations::loaded() {
   for (std::uint32_t index = 0; index < slots(); ++index) {
-    if (!slots_[index].operation) free_.push(index);
+    if (!slots_[index].operation) give_back(index);
   }
 }
 

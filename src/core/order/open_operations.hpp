@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <queue>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -33,6 +32,8 @@ class open_operations {
 
   /// REQUIRES: not full(). Takes the lowest free slot; `number` is the operation's number.
   operation_id open(std::uint64_t number, open_operation operation);
+  /// The same for a saga that is to be filled in; moving one costs more than that.
+  saga& open_saga(std::uint64_t number);
   /// Nothing if the operation has ended: its slot is free or holds another number.
   open_operation* find(operation_id id);
   const open_operation* find(operation_id id) const;
@@ -53,8 +54,8 @@ class open_operations {
   void loaded();
 
   template <class Visit>
-  void for_each(Visit&& visit) const {
-    for (const slot& s : slots_) {
+  void for_each(Visit&& visit) {
+    for (slot& s : slots_) {
       if (s.operation) visit(*s.operation);
     }
   }
@@ -67,10 +68,13 @@ class open_operations {
   };
 
   void mark(std::uint32_t index);
+  std::uint32_t take_lowest();
+  void give_back(std::uint32_t index);
 
   std::vector<slot> slots_;
   // Which slot is taken next must follow from the checkpoint alone: always the lowest.
-  std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> free_;
+  std::vector<std::uint64_t> free_;   ///< a bit a slot
+  std::size_t lowest_free_word_ = 0;  ///< no word before it has a bit
   std::vector<std::uint32_t> dirty_;
   std::size_t open_ = 0;
 };

@@ -13,16 +13,20 @@ std::uint64_t draw(std::uint64_t seed, std::uint64_t row, std::uint64_t index, s
   return request_id{seed, 0}.part(index).part(row).high % end;
 }
 
+using partition_list = boost::container::small_vector<std::uint16_t, 4>;
+
 /// The stock partitions that hold a line of the saga, each once, in ascending order.
-boost::container::small_vector<std::uint16_t, 4> stock_partitions(const workspace& work,
-                                                                  const saga& s) {
-  boost::container::small_vector<std::uint16_t, 4> partitions;
-  for (const saga_line& line : s.lines) {
-    partitions.push_back(work.home(service::stock, line.item).index);
-  }
+partition_list stock_partitions(const saga& s) {
+  partition_list partitions;
+  for (const saga_line& line : s.lines) partitions.push_back(line.partition);
   std::sort(partitions.begin(), partitions.end());
   partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
   return partitions;
+}
+
+/// Messages that a saga may send: charge and refund; reserve and release at each stock partition.
+std::size_t room_for(const saga& s) {
+  return 2 * (1 + stock_partitions(s).size());
 }
 
 }  // namespace
@@ -100,37 +104,42 @@ void order_service::checkout(const waiting_request& from, const body::checkout& 
 
 void order_service::open_saga(const waiting_request& from, const entity_id& id, const order& o,
                               const trace_context& trace) {
-  saga fresh;
-  fresh.order = id;
-  fresh.user = o.user;
-  fresh.amount = o.total;
-  fresh.trace = trace;
-  for (const order_line& line : o.lines) fresh.lines.push_back({line.item, line.quantity, {}});
-  fresh.attempt.number = work_.next_number();
-  fresh.attempt.previous = o.last_attempt ? o.last_attempt->number : 0;
-  fresh.attempt.started_ms = work_.time_ms();
-  fresh.waiting.push_back(from);
-  if (fresh.lines.empty()) {
+  const auto begin = [&](saga& fresh, std::uint64_t number) {
+    fresh.order = id;
+    fresh.user = o.user;
+    fresh.amount = o.total;
+    fresh.trace = trace;
+    fresh.attempt.number = number;
+    fresh.attempt.previous = o.last_attempt ? o.last_attempt->number : 0;
+    fresh.attempt.started_ms = work_.time_ms();
+    fresh.waiting.push_back(from);
+  };
+  if (o.lines.empty()) {
+    saga fresh;
+    begin(fresh, work_.next_number());
     fresh.state = saga_state::paid;
     return finish(fresh, decode_head(*work_.get(id)));
   }
-  const std::size_t room = room_for(fresh);
-  if (operations_.full() || work_.outbox_size() + reserved_room_ + room > limits::outbox_messages) {
+  const std::size_t most = 2 * (1 + std::min<std::size_t>(o.lines.size(), stock_count()));
+  if (operations_.full() || work_.outbox_size() + reserved_room_ + most > limits::outbox_messages) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
-  const std::uint64_t number = fresh.attempt.number;
-  const operation_id operation = operations_.open(number, std::move(fresh));
-  reserved_room_ += room;
+  const std::uint64_t number = work_.next_number();
+  saga& s = operations_.open_saga(number);
+  begin(s, number);
+  for (const order_line& line : o.lines) {
+    s.lines.push_back({line.item, line.quantity, {}, stock_home(line.item)});
+  }
+  reserved_room_ += room_for(s);
   order_head head = *decode_head(*work_.get(id));
-  head.running = operation;
+  head.running = s.operation;
   bytes_.clear();
   byte_writer out(bytes_);
   encode(out, head);
   work_.put(id, bytes_);
-  work_.record_running(from, operation);
-  saga& s = std::get<saga>(*operations_.change(operation));
+  work_.record_running(from, s.operation);
   send_step(s, step_kind::charge, work_.home(service::payment, s.user),
-            body::charge{operation, s.user, s.amount});
+            body::charge{s.operation, s.user, s.amount});
 }
 
 void order_service::attach(const waiting_request& from, operation_id operation) {
@@ -206,7 +215,7 @@ void order_service::on_reserved(const body::reserved& event, std::uint16_t parti
   if (s == nullptr) return;
   std::size_t next = 0;
   for (saga_line& line : s->lines) {
-    if (work_.home(service::stock, line.item).index != partition) continue;
+    if (line.partition != partition) continue;
     if (next < event.generations.size()) line.generation = event.generations[next++];
   }
   proceed(*s, {step_kind::reserve, step_outcome::done, partition, work_.time_ms()});
@@ -220,7 +229,7 @@ void order_service::on_reserve_refused(const body::reserve_refused& event,
   std::uint32_t own = 0;
   std::uint32_t failing = UINT32_MAX;
   for (std::uint32_t index = 0; index < s->lines.size(); ++index) {
-    if (work_.home(service::stock, s->lines[index].item).index != partition) continue;
+    if (s->lines[index].partition != partition) continue;
     failing = index;
     if (own++ == event.line) break;
   }
@@ -268,10 +277,10 @@ void order_service::perform(saga& s, saga_action action) {
 }
 
 void order_service::reserve_everywhere(saga& s) {
-  for (std::uint16_t partition : stock_partitions(work_, s)) {
+  for (std::uint16_t partition : stock_partitions(s)) {
     body::reserve reserve{s.operation, {}};
     for (const saga_line& line : s.lines) {
-      if (work_.home(service::stock, line.item).index != partition) continue;
+      if (line.partition != partition) continue;
       reserve.lines.push_back({line.item, line.quantity});
     }
     send_step(s, step_kind::reserve, {service::stock, partition}, std::move(reserve));
@@ -285,7 +294,7 @@ void order_service::release_and_refund(saga& s) {
     if (step.kind != step_kind::reserve || step.outcome != step_outcome::done) continue;
     body::release release{s.operation, {}};
     for (const saga_line& line : s.lines) {
-      if (work_.home(service::stock, line.item).index != step.partition) continue;
+      if (line.partition != step.partition) continue;
       release.lines.push_back({line.item, line.quantity, line.generation});
     }
     send_step(s, step_kind::release, {service::stock, step.partition}, std::move(release));
@@ -294,10 +303,11 @@ void order_service::release_and_refund(saga& s) {
             body::refund{s.operation, s.user, s.amount, s.charged});
 }
 
-void order_service::send_step(saga& s, step_kind kind, partition_id to, message_body body) {
+template <class Body>
+void order_service::send_step(saga& s, step_kind kind, partition_id to, Body&& body) {
   s.attempt.steps.push_back({kind, step_outcome::pending, to.index, work_.time_ms(), 0});
   --reserved_room_;
-  work_.send(to, std::move(body), s.trace);
+  work_.send(to, std::forward<Body>(body), s.trace);
 }
 
 void order_service::finish(saga& s, const std::optional<order_head>& intact) {
@@ -334,16 +344,12 @@ void order_service::record_attempt(const saga& s, order_head head) {
   work_.put(s.order, bytes_);
 }
 
-std::size_t order_service::room_for(const saga& s) const {
-  // Charge and refund; reserve and release at each stock partition.
-  return 2 * (1 + stock_partitions(work_, s).size());
-}
-
 void order_service::loaded() {
   operations_.loaded();
   reserved_room_ = 0;
-  operations_.for_each([&](const open_operation& open) {
-    if (const auto* s = std::get_if<saga>(&open)) {
+  operations_.for_each([&](open_operation& open) {
+    if (auto* s = std::get_if<saga>(&open)) {
+      for (saga_line& line : s->lines) line.partition = stock_home(line.item);
       reserved_room_ += room_for(*s) - s->attempt.steps.size();
     }
   });

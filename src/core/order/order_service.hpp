@@ -50,11 +50,17 @@ class order_service {
   void perform(saga& s, saga_action action);
   void reserve_everywhere(saga& s);
   void release_and_refund(saga& s);
-  void send_step(saga& s, step_kind kind, partition_id to, message_body body);
+  template <class Body>
+  void send_step(saga& s, step_kind kind, partition_id to, Body&& body);
   void finish(saga& s, const std::optional<order_head>& intact);
   void record_attempt(const saga& s, order_head head);
   std::optional<order_head> intact_head(const saga& s);
-  std::size_t room_for(const saga& s) const;
+  std::uint16_t stock_home(const entity_id& item) const {
+    return work_.home(service::stock, item).index;
+  }
+  std::size_t stock_count() const {
+    return work_.counts()[static_cast<std::size_t>(service::stock)];
+  }
 
   workspace& work_;
   open_operations operations_;

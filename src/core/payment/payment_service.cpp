@@ -16,7 +16,7 @@ std::optional<user> load(workspace& work, const entity_id& id) {
 void create(workspace& work, const waiting_request& from) {
   const entity_id id = from.request.to_entity_id();
   // A repeat that comes after the table of requests forgot it must not empty the account.
-  if (!work.get(id)) work.put(id, encode(user{generation{work.next_number()}, money{0}}));
+  if (!work.get(id)) work.put_value(id, user{generation{work.next_number()}, money{0}});
   work.answer_request(from, {answer_code::ok, 0, id});
 }
 
@@ -26,7 +26,7 @@ void add_funds(workspace& work, const waiting_request& from, const body::add_fun
   const auto sum = ordinary_sum(found->credit, command.amount);
   if (!sum) return work.answer_request(from, {answer_code::amount_out_of_range, 0, {}});
   found->credit = *sum;
-  work.put(command.user, encode(*found));
+  work.put_value(command.user, *found);
   work.answer_request(from, {answer_code::ok, sum->value, {}});
 }
 
@@ -37,7 +37,7 @@ void pay(workspace& work, const waiting_request& from, const body::pay& command)
     return work.answer_request(from, {answer_code::credit_below_zero, 0, {}});
   }
   found->credit.value -= command.amount.value;
-  work.put(command.user, encode(*found));
+  work.put_value(command.user, *found);
   work.answer_request(from, {answer_code::ok, found->credit.value, {}});
 }
 
@@ -58,7 +58,7 @@ void charge(workspace& work, const message& from, const body::charge& order) {
     return;
   }
   found->credit.value -= order.amount.value;
-  work.put(order.user, encode(*found));
+  work.put_value(order.user, *found);
   work.send(from.source, body::charged{order.operation, found->generation}, from.trace);
 }
 
@@ -66,7 +66,7 @@ void refund(workspace& work, const message& from, const body::refund& order) {
   auto found = load(work, order.user);
   if (found && found->generation == order.generation) {
     found->credit = compensating_sum(found->credit, order.amount);
-    work.put(order.user, encode(*found));
+    work.put_value(order.user, *found);
   }
   work.send(from.source, body::refunded{order.operation}, from.trace);
 }

@@ -4,11 +4,15 @@
 
 namespace settle {
 
+void encode(byte_writer& out, const user& value) {
+  out.varint(value.generation.value);
+  out.amount(value.credit.value);
+}
+
 std::string encode(const user& value) {
   std::string bytes;
   byte_writer out(bytes);
-  out.varint(value.generation.value);
-  out.amount(value.credit.value);
+  encode(out, value);
   return bytes;
 }
 

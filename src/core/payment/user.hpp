@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.hpp"
 #include "base/money.hpp"
 #include "core/message.hpp"
 
@@ -17,6 +18,7 @@ struct user {
   friend bool operator==(const user&, const user&) = default;
 };
 
+void encode(byte_writer& out, const user& value);
 std::string encode(const user& value);
 /// Nothing if the bytes are not a user.
 std::optional<user> decode_user(std::string_view bytes);

@@ -4,12 +4,16 @@
 
 namespace settle {
 
-std::string encode(const item& value) {
-  std::string bytes;
-  byte_writer out(bytes);
+void encode(byte_writer& out, const item& value) {
   out.varint(value.generation.value);
   out.amount(value.stock.value);
   out.amount(value.price.value);
+}
+
+std::string encode(const item& value) {
+  std::string bytes;
+  byte_writer out(bytes);
+  encode(out, value);
   return bytes;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.hpp"
 #include "base/money.hpp"
 #include "core/message.hpp"
 
@@ -18,6 +19,7 @@ struct item {
   friend bool operator==(const item&, const item&) = default;
 };
 
+void encode(byte_writer& out, const item& value);
 std::string encode(const item& value);
 /// Nothing if the bytes are not an item.
 std::optional<item> decode_item(std::string_view bytes);

@@ -19,7 +19,7 @@ void create(workspace& work, const waiting_request& from, const body::create_ite
   const entity_id id = from.request.to_entity_id();
   // A repeat that comes after the table of requests forgot it must not empty the stock.
   if (!work.get(id)) {
-    work.put(id, encode(item{generation{work.next_number()}, quantity{0}, command.price}));
+    work.put_value(id, item{generation{work.next_number()}, quantity{0}, command.price});
   }
   work.answer_request(from, {answer_code::ok, 0, id});
 }
@@ -30,7 +30,7 @@ void add(workspace& work, const waiting_request& from, const body::add_stock& co
   const auto sum = ordinary_sum(found->stock, command.amount);
   if (!sum) return work.answer_request(from, {answer_code::amount_out_of_range, 0, {}});
   found->stock = *sum;
-  work.put(command.item, encode(*found));
+  work.put_value(command.item, *found);
   work.answer_request(from, {answer_code::ok, sum->value, {}});
 }
 
@@ -41,7 +41,7 @@ void subtract(workspace& work, const waiting_request& from, const body::subtract
     return work.answer_request(from, {answer_code::stock_below_zero, 0, {}});
   }
   found->stock.value -= command.amount.value;
-  work.put(command.item, encode(*found));
+  work.put_value(command.item, *found);
   work.answer_request(from, {answer_code::ok, found->stock.value, {}});
 }
 
@@ -64,8 +64,7 @@ void query_price(workspace& work, const message& from, const body::query_price& 
 }
 
 void reserve(workspace& work, const message& from, const body::reserve& order) {
-  message_body answer = body::reserved{order.operation, {}};
-  auto& generations = std::get<body::reserved>(answer).generations;
+  body::reserved answer{order.operation, {}};
   // Line by line, so that two lines of one item see each other; a refusal puts back what was taken.
   for (std::uint32_t index = 0; index < order.lines.size(); ++index) {
     const body::line& line = order.lines[index];
@@ -75,14 +74,14 @@ void reserve(workspace& work, const message& from, const body::reserve& order) {
         auto back = load(work, order.lines[taken].item);
         CHECK(back.has_value(), "it was there a moment ago");
         back->stock.value += order.lines[taken].quantity.value;
-        work.put(order.lines[taken].item, encode(*back));
+        work.put_value(order.lines[taken].item, *back);
       }
       work.send(from.source, body::reserve_refused{order.operation, index}, from.trace);
       return;
     }
     found->stock.value -= line.quantity.value;
-    work.put(line.item, encode(*found));
-    generations.push_back(found->generation);
+    work.put_value(line.item, *found);
+    answer.generations.push_back(found->generation);
   }
   work.send(from.source, std::move(answer), from.trace);
 }
@@ -92,7 +91,7 @@ void release(workspace& work, const message& from, const body::release& order) {
     auto found = load(work, line.item);
     if (!found || found->generation != line.generation) continue;
     found->stock = compensating_sum(found->stock, line.quantity);
-    work.put(line.item, encode(*found));
+    work.put_value(line.item, *found);
   }
   work.send(from.source, body::released{order.operation}, from.trace);
 }
