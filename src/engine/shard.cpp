@@ -164,6 +164,24 @@ void shard::receive(logged_message&& m) {
   mark_ready(s);
 }
 
+std::string shard::spare_bytes() {
+  if (spare_bytes_.empty()) return {};
+  std::string bytes = std::move(spare_bytes_.back());
+  spare_bytes_.pop_back();
+  return bytes;
+}
+
+void shard::recycle(std::unique_ptr<round> r) {
+  constexpr std::size_t usual_bytes = 1 << 20;
+  for (partition_commit& c : r->commits) {
+    if (spare_bytes_.size() == limits::rounds_in_flight * slots_.size()) break;
+    if (c.batch.changes.capacity() > usual_bytes) continue;
+    spare_bytes_.push_back(std::move(c.batch.changes));
+  }
+  r->clear();
+  if (spare_rounds_.size() < limits::rounds_in_flight) spare_rounds_.push_back(std::move(r));
+}
+
 std::unique_ptr<round> shard::take_round() {
   if (spare_rounds_.empty()) return std::make_unique<round>(host_);
   auto r = std::move(spare_rounds_.back());
@@ -279,7 +297,7 @@ void shard::commit(round& r) {
     // Its watermark would skip the rest of the record, which is late or waits for a read.
     if (s->mid_record || !s->state->changed()) continue;
     s->committing = true;
-    r.commits.push_back({s->state->take_commit(), commit_outcome::unknown});
+    r.commits.push_back({s->state->take_commit(spare_bytes()), commit_outcome::unknown});
     auto& replies = s->state->replies();
     if (r.replies.empty()) {
       r.replies.swap(replies);
@@ -324,10 +342,7 @@ void shard::finished(round& r) {
     }
     start_over(code);
   }
-  r.clear();
-  if (spare_rounds_.size() < limits::rounds_in_flight) {
-    spare_rounds_.push_back(std::move(node.mapped()));
-  }
+  recycle(std::move(node.mapped()));
   reload_if_possible();
   if (!ready_.empty()) host_.wake();
 }

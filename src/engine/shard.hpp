@@ -126,6 +126,8 @@ class shard {
   void acknowledge_idle(slot& s, std::uint64_t now_ms);
 
   std::unique_ptr<round> take_round();
+  void recycle(std::unique_ptr<round> r);
+  std::string spare_bytes();
 
   store& store_;
   settle::log& log_;
@@ -145,6 +147,7 @@ class shard {
   std::map<round*, std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
   std::vector<std::unique_ptr<round>> spare_rounds_;
+  std::vector<std::string> spare_bytes_;  ///< of batches that are committed
   std::uint64_t epoch_ = 0;
   bool discarding_ = false;  ///< a round failed: nothing is computed until everything is reloaded
   answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -12,6 +14,10 @@ namespace {
 
 /// Longer changes are written from where they are, shorter ones are cheaper to copy.
 constexpr std::size_t copied_changes = 4'096;
+
+/// A sync of blocks that were written before costs half of one of blocks that are only allocated,
+/// which changes the file's map of blocks too. So a record now and then writes zeros for the next.
+constexpr std::array<char, 256 << 10> zeros{};
 
 /// A header with its varint at its longest.
 constexpr std::size_t batch_header_max = batch_size_min + 9;
@@ -56,6 +62,7 @@ int journal::create_file(std::uint32_t number, std::uint64_t first_sequence) {
   last_sequence_ = first_sequence - 1;
   end_ = file_header_size;
   allocated_ = std::max<std::uint64_t>(settings_.preallocation, file_header_size);
+  zeroed_ = end_;
   return 0;
 }
 
@@ -80,6 +87,7 @@ journal::outcome journal::rotate() {
   number_ = next.number_;
   end_ = next.end_;
   allocated_ = next.allocated_;
+  zeroed_ = next.zeroed_;
   return outcome::durable;
 }
 
@@ -131,6 +139,11 @@ journal::outcome journal::write(std::span<const commit_batch* const> batches) {
   if (const int error = allocate(end_ + size); error != 0) {
     return fail("get room", error, false);
   }
+  if (!batches.empty() && end_ + size > zeroed_) {
+    const std::uint64_t ahead = std::min<std::uint64_t>(allocated_ - (end_ + size), zeros.size());
+    if (ahead > 0) pieces_.push_back({const_cast<char*>(zeros.data()), ahead});
+    zeroed_ = end_ + size + ahead;
+  }
   if (const int error = write_all(*file_, pieces_, end_); error != 0) {
     return fail("write", error, true);
   }
@@ -162,7 +175,7 @@ journal::outcome journal::fail(const char* action, int error, bool written) {
   // has to be zeros. Durably, or what was refused could be there after a crash.
   int cut = file_->truncate(end_);
   if (cut == 0 && written) cut = file_->sync();
-  if (cut == 0) allocated_ = end_;
+  if (cut == 0) allocated_ = zeroed_ = end_;
   if (full && cut == 0) {
     failure_ += "Free some space; writes go on by themselves then";
     return outcome::no_space;
@@ -181,7 +194,7 @@ bool journal::make_room() {
     allocated_ = wanted;
     return true;
   }
-  if (file_->truncate(end_) == 0) allocated_ = end_;
+  if (file_->truncate(end_) == 0) allocated_ = zeroed_ = end_;
   return false;
 }
 

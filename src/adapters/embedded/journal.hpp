@@ -80,6 +80,7 @@ class journal {
   std::uint64_t last_sequence_ = 0;
   std::uint64_t end_ = 0;        ///< where the next record begins
   std::uint64_t allocated_ = 0;  ///< up to here there is room
+  std::uint64_t zeroed_ = 0;     ///< up to here there are written zeros
   bool broken_ = false;
   std::string failure_;
 

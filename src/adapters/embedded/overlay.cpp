@@ -63,18 +63,10 @@ bool overlay::apply(partition_id partition, const checkpoint_position& next,
   // A position alone counts too: it must reach the database some day.
   const std::size_t before = here.active ? here.active->bytes() : 0;
   if (!here.active) here.active = std::make_shared<overlay_table>();
-  change_reader in(changes);
-  checkpoint_change change;
-  while (in.next(change)) {
-    if (change.erased) {
-      here.active->erase(change.key);
-    } else {
-      here.active->put(change.key, change.value);
-    }
-  }
+  const bool whole = here.active->apply(changes);
   here.position = next;
   bytes_ += here.active->bytes() - before + (before == 0 ? 1 : 0);
-  return in.ok();
+  return whole;
 }
 
 std::optional<read_state> overlay::find(partition_id partition, std::string_view key,

@@ -1,11 +1,13 @@
 #include "adapters/embedded/overlay_table.hpp"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/check.hpp"
+#include "core/exactly_once/commit_batch.hpp"
 
 namespace settle::embedded {
 namespace {
@@ -13,10 +15,6 @@ namespace {
 constexpr std::size_t first_slots = 16;
 constexpr std::size_t first_block = 1 << 10;
 constexpr std::size_t largest_block = 256 << 10;
-
-std::uint64_t hash_of(std::string_view key) {
-  return XXH3_64bits(key.data(), key.size());
-}
 
 /// The first eight bytes as a number that compares as they do: most comparisons of a sort end here.
 std::uint64_t prefix_of(std::string_view key) {
@@ -40,6 +38,10 @@ struct overlay_table::entry {
   std::string_view value() { return {value_bytes(), value_size}; }
 };
 
+std::uint64_t overlay_table::hash_of(std::string_view key) {
+  return XXH3_64bits(key.data(), key.size());
+}
+
 std::optional<overlay_table::found> overlay_table::find(std::string_view key) const {
   if (slots_.empty()) return std::nullopt;
   const std::uint64_t hash = hash_of(key);
@@ -60,10 +62,32 @@ overlay_table::slot& overlay_table::locate(std::string_view key, std::uint64_t h
   return slots_[i];
 }
 
-void overlay_table::assign(std::string_view key, std::string_view value, bool erased) {
+/// Keys come in no order, and most of the time goes into waiting for memory: so a few changes fetch
+/// their slots together, then their entries.
+bool overlay_table::apply(std::string_view changes) {
+  constexpr std::size_t together = 16;
+  checkpoint_change change[together];
+  std::uint64_t hash[together];
+  change_reader in(changes);
+  for (std::size_t count = together; count == together;) {
+    for (count = 0; count < together && in.next(change[count]); ++count) {
+      hash[count] = hash_of(change[count].key);
+      if (!slots_.empty()) __builtin_prefetch(&slots_[hash[count] & (slots_.size() - 1)]);
+    }
+    for (std::size_t i = 0; i < count && !slots_.empty(); ++i) {
+      __builtin_prefetch(slots_[hash[i] & (slots_.size() - 1)].at);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      assign(change[i].key, hash[i], change[i].value, change[i].erased);
+    }
+  }
+  return in.ok();
+}
+
+void overlay_table::assign(std::string_view key, std::uint64_t hash, std::string_view value,
+                           bool erased) {
   CHECK(key.size() <= UINT32_MAX && value.size() <= UINT32_MAX, "sizes fit an entry");
   if (4 * (size_ + 1) > 3 * slots_.size()) grow();
-  const std::uint64_t hash = hash_of(key);
   slot& place = locate(key, hash);
   if (place.at == nullptr) {
     ++size_;

@@ -28,8 +28,10 @@ class overlay_table {
     found what;
   };
 
-  void put(std::string_view key, std::string_view value) { assign(key, value, false); }
-  void erase(std::string_view key) { assign(key, {}, true); }
+  void put(std::string_view key, std::string_view value) { assign(key, hash_of(key), value, false); }
+  void erase(std::string_view key) { assign(key, hash_of(key), {}, true); }
+  /// All of a commit_batch's changes. False if they are malformed; some may then be in.
+  bool apply(std::string_view changes);
 
   /// Nothing if the table has never heard of the key.
   std::optional<found> find(std::string_view key) const;
@@ -49,7 +51,8 @@ class overlay_table {
     entry* at = nullptr;
   };
 
-  void assign(std::string_view key, std::string_view value, bool erased);
+  static std::uint64_t hash_of(std::string_view key);
+  void assign(std::string_view key, std::uint64_t hash, std::string_view value, bool erased);
   slot& locate(std::string_view key, std::uint64_t hash);
   void grow();
   entry* allocate(std::string_view key, std::size_t capacity);

@@ -55,8 +55,8 @@ class partition {
   bool changed() const noexcept { return work_.meta.watermark != position_.watermark; }
   /// About how much the next commit holds.
   std::size_t changed_bytes() const noexcept { return work_.values.changed_bytes(); }
-  /// REQUIRES: changed().
-  commit_batch take_commit();
+  /// REQUIRES: changed(). `memory` is that of an earlier batch's changes, to be used again.
+  commit_batch take_commit(std::string memory = {});
   /// The oldest commit taken and not yet reported is durable.
   void committed() noexcept { work_.values.committed(); }
 
@@ -97,6 +97,7 @@ class partition {
   std::uint64_t owner_;
   checkpoint_position position_;
   std::vector<std::string> to_load_;
+  std::string bytes_;  ///< of the meta record, kept for its memory
 };
 
 }  // namespace settle

@@ -32,17 +32,22 @@ partition::partition(partition_id self, const partition_counts& counts, std::uin
   for (partition_id peer : peers_of(self, counts)) to_load_.push_back(checkpoint_key::link(peer));
 }
 
-commit_batch partition::take_commit() {
+commit_batch partition::take_commit(std::string memory) {
   CHECK(changed(), "there is something to commit");
   commit_batch batch;
   batch.partition = id();
   batch.expected = position_;
+  batch.changes = std::move(memory);
+  batch.changes.clear();
   work_.meta.owner = owner_;
   if (orders_) {
     work_.meta.slots = orders_->operations().slots();
     orders_->operations().add_changes(batch);
   }
-  batch.put(checkpoint_key::meta(), encode(work_.meta));
+  bytes_.clear();
+  byte_writer out(bytes_);
+  encode(out, work_.meta);
+  batch.put(checkpoint_key::meta(), bytes_);
   for (auto& [peer, to] : work_.links) to.add_changes(peer, batch);
   work_.values.add_changes(batch);
   position_ = {work_.meta.watermark, work_.meta.digest, owner_};

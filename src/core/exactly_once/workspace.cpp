@@ -136,9 +136,7 @@ void workspace::report_corrupt(std::string what) {
   if (!corrupt) corrupt = self_.text() + ": " + what + " cannot be decoded";
 }
 
-std::string encode(const partition_meta& value) {
-  std::string bytes;
-  byte_writer out(bytes);
+void encode(byte_writer& out, const partition_meta& value) {
   out.varint(value.watermark.value);
   out.u64(value.record_checksum);
   out.request(value.log_identity);
@@ -154,6 +152,12 @@ std::string encode(const partition_meta& value) {
     out.varint(queue.first);
     out.varint(queue.next);
   }
+}
+
+std::string encode(const partition_meta& value) {
+  std::string bytes;
+  byte_writer out(bytes);
+  encode(out, value);
   return bytes;
 }
 

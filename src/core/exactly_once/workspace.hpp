@@ -131,6 +131,7 @@ class workspace {
   friend class partition;
 };
 
+void encode(byte_writer& out, const partition_meta& value);
 std::string encode(const partition_meta& value);
 std::optional<partition_meta> decode_meta(std::string_view bytes);
 std::string encode(const recorded_request& value);
