@@ -23,27 +23,14 @@
 #include <vector>
 
 #include "core/exactly_once/partition.hpp"
+#include "engine/shard_host.hpp"
 #include "ports/clock.hpp"
 #include "ports/log.hpp"
 #include "ports/store.hpp"
 
 namespace settle {
 
-class round;
-class fetch;
 struct sender;
-
-/// How the shard's own thread is reached. Called on any thread.
-class shard_host {
- public:
-  virtual ~shard_host() = default;
-  /// shard::run() soon.
-  virtual void wake() = 0;
-  /// shard::finished(r) soon.
-  virtual void round_finished(round& r) noexcept = 0;
-  /// shard::fetched(f) soon.
-  virtual void fetch_finished(fetch& f) noexcept = 0;
-};
 
 /// What others may see of a partition; changes rarely.
 enum class partition_phase : std::uint8_t { loading, serving, halted };

@@ -1,6 +1,11 @@
 #include "core/exactly_once/value_table.hpp"
 
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <deque>
+#include <map>
+#include <random>
 
 #include "core/order/open_operations.hpp"
 
@@ -83,6 +88,74 @@ TEST(value_table, eviction_takes_the_unused_and_no_more_than_asked) {
   EXPECT_EQ(t.size(), 90U);
   t.evict(89);
   EXPECT_TRUE(t.loaded("7"));
+}
+
+/// What the store would hold, what was put and is not durable yet, and the table beside them.
+RC_GTEST_PROP(value_table, any_history_shows_what_was_put_last, ()) {
+  value_table t;
+  std::map<std::string, std::string> truth;    // with everything put
+  std::map<std::string, std::string> durable;  // what a read from the store would show
+  std::deque<commit_batch> batches;
+  const auto load = [&](const std::string& key) {
+    if (t.loaded(key)) return;
+    const auto stored = durable.find(key);
+    t.provide(key, stored == durable.end() ? std::optional<std::string_view>() : stored->second);
+  };
+  const auto steps = *rc::gen::inRange(1, 2'000);
+  std::mt19937_64 random(*rc::gen::arbitrary<std::uint64_t>());
+  const std::size_t names = 1 + random() % 600;
+  for (int i = 0; i < steps; ++i) {
+    const std::string key = (random() % 2 == 0 ? "E" : "R") + std::to_string(random() % names);
+    switch (random() % 10) {
+      case 0:
+        load(key);
+        t.erase(key);
+        truth.erase(key);
+        break;
+      case 1: {
+        commit_batch batch;
+        t.add_changes(batch);
+        batches.push_back(std::move(batch));
+        break;
+      }
+      case 2: {
+        if (batches.empty()) break;
+        change_reader in(batches.front().changes);
+        for (checkpoint_change change; in.next(change);) {
+          durable.erase(std::string(change.key));
+          if (!change.erased) durable.emplace(change.key, change.value);
+        }
+        batches.pop_front();
+        t.committed();
+        break;
+      }
+      case 3:
+        t.evict(random() % 50);
+        break;
+      default: {
+        load(key);
+        const auto expected = truth.find(key);
+        const auto found = t.get(key);
+        RC_ASSERT(found.has_value() == (expected != truth.end()));
+        if (found) RC_ASSERT(*found == expected->second);
+        if (random() % 2 == 0) break;
+        truth[key] = std::string(random() % (random() % 20 == 0 ? 2'000 : 60), 'v');
+        t.put(key, truth[key]);
+      }
+    }
+  }
+}
+
+TEST(value_table, memory_is_counted_and_given_back) {
+  value_table t;
+  const std::string value(100, 'v');
+  for (int i = 0; i < 1'000; ++i) t.provide("E" + std::to_string(i), value);
+  const std::size_t full = t.bytes();
+  EXPECT_GE(full, 1'000U * 100U);
+  EXPECT_LE(full, 1'000U * 200U);
+  sweep(t);
+  EXPECT_EQ(t.size(), 0U);
+  EXPECT_LT(t.bytes(), full / 3);
 }
 
 price_query query(std::string_view order) {

@@ -1,0 +1,104 @@
+// What a shard does by the clock, and what it shows of itself.
+#include <utility>
+
+#include "engine/round.hpp"
+
+namespace settle {
+
+// Time.
+
+void shard::on_timer() {
+  // Another shard's round failed. Without rounds of its own this shard would hear of it never, and
+  // drop all that the others send as of another epoch.
+  if (store_.epoch() != epoch_) {
+    start_over(store_.writable() ? answer_code::unavailable : answer_code::storage_full);
+  }
+  time_ms_ = clock_.wall_ms();
+  reload_if_possible();
+  if (discarding_) return;
+  const std::uint64_t now_ms = clock_.steady_ms();
+  for (auto& [id, s] : slots_) {
+    if (s->phase == partition_phase::loading && !s->fetching) load_next(*s);
+    if (s->phase != partition_phase::serving) continue;
+    if (!s->queue.empty()) mark_ready(*s);
+    tick(*s, now_ms);
+    repeat_unacknowledged(*s, now_ms);
+    acknowledge_idle(*s, now_ms);
+  }
+  flush_outgoing();
+  if (!ready_.empty()) host_.wake();
+}
+
+void shard::tick(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t tick_interval_ms = 1'000;
+  if (!s.state->has_expiring() || now_ms < s.ticked_ms + tick_interval_ms) return;
+  s.ticked_ms = now_ms;
+  message m;
+  m.source = s.id;
+  m.destination = s.id;
+  m.body = body::tick{options_.owner, now_ms};
+  if (local_) {
+    send_on(m);
+  } else {
+    log_.append(std::move(m), clock_.wall_ms());
+    log_.flush();
+  }
+}
+
+void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t repeat_after_ms = 1'000;
+  if (now_ms < s.repeated_ms + repeat_after_ms) return;
+  s.repeated_ms = now_ms;
+  for (auto& [peer, link] : s.state->links()) {
+    std::uint64_t& before = s.unacknowledged[peer];
+    const std::uint64_t first = link.unacknowledged() > 0 ? link.first_unacknowledged() : 0;
+    if (first != 0 && first == before) link.rewind();
+    before = first;
+  }
+  // Otherwise its commit is under way, and sends it all.
+  if (may_speak(s)) deliver(s);
+}
+
+/// Within a round acknowledgements cost nothing; through a log they wait for something to ride on,
+/// and go by themselves if there is nothing.
+void shard::acknowledge_idle(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t acknowledge_after_ms = 200;
+  if (local_ || now_ms < s.acknowledged_ms + acknowledge_after_ms || !may_speak(s)) return;
+  s.acknowledged_ms = now_ms;
+  acknowledge(s);
+}
+
+// Status.
+
+bool shard::idle() const noexcept {
+  return ready_.empty() && in_flight_.empty() && fetches_.empty();
+}
+
+bool shard::loaded() const noexcept {
+  for (const auto& [id, s] : slots_) {
+    if (s->phase == partition_phase::loading) return false;
+  }
+  return true;
+}
+
+partition_phase shard::phase(partition_id id) const {
+  const slot* found = find(id);
+  return found == nullptr ? partition_phase::loading : found->phase;
+}
+
+std::uint64_t shard::logical_time_ms(partition_id id) const {
+  const slot* found = find(id);
+  return found == nullptr ? 0 : found->state->logical_time_ms();
+}
+
+shard::statistics shard::count() const {
+  statistics now = statistics_;
+  for (const auto& [id, s] : slots_) {
+    now.open_operations += s->state->open_operations();
+    now.cached_values += s->state->values().size();
+    now.halted += s->phase == partition_phase::halted ? 1 : 0;
+  }
+  return now;
+}
+
+}  // namespace settle
