@@ -34,7 +34,7 @@ inline constexpr std::size_t round_weight =
     32'768;  ///< messages of a round, a batch_init's by rows
 inline constexpr std::size_t bytes_per_weight = 4'096;  ///< so a round's entities are 128 MiB
 inline constexpr std::size_t round_bytes = std::size_t{1} << 30;  ///< what a store must take
-inline constexpr std::size_t cached_entities = 4'000'000;         ///< of a process, default
+inline constexpr std::size_t cached_bytes = std::size_t{1} << 30;  ///< of a process, default
 
 // The gateway.
 inline constexpr std::size_t pending_requests = 50'000;  ///< of a gateway, default; then 429

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -18,6 +19,12 @@ namespace {
 
 constexpr int not_possible = 2;
 
+/// In bytes.
+std::size_t machine_memory() {
+  return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
 struct flags {
   std::string data = "./data";
   std::string log_url = "embedded:";
@@ -28,6 +35,7 @@ struct flags {
   double header_timeout_s = 10;
   double idle_timeout_s = 75;
   bool no_batch_init = false;
+  std::size_t cache_mib = machine_memory() / 4 >> 20;
   std::string log_level = "info";
   serve_options options;
 };
@@ -89,6 +97,7 @@ void complete(flags& given) {
   o.gateway.http.header_timeout = milliseconds(given.header_timeout_s);
   o.gateway.http.idle_timeout = milliseconds(given.idle_timeout_s);
   o.gateway.batch_init = !given.no_batch_init;
+  o.cached_bytes = given.cache_mib << 20;
   o.gateway.version = SETTLE_VERSION;
   // Nobody repeats a request without a key within one process.
   o.gateway.keyless_retention = retention::none;
@@ -205,10 +214,11 @@ void add_serve_command(CLI::App& app, std::function<int()>& run) {
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
   command
-      ->add_option("--cached-values", o.cached_values,
-                   "Orders, items and users kept in memory; some 200 bytes each")
-      ->envname("SETTLE_CACHED_VALUES")
-      ->check(CLI::Range(1'000, 1'000'000'000))
+      ->add_option("--cache-mib", given->cache_mib,
+                   "Memory for orders, items and users in use, MiB; the default is a quarter of "
+                   "the machine's")
+      ->envname("SETTLE_CACHE_MIB")
+      ->check(CLI::Range(std::size_t{16}, std::size_t{1} << 24))
       ->capture_default_str();
   command->add_flag("--no-batch-init", given->no_batch_init, "Refuse the batch_init routes (403)")
       ->envname("SETTLE_NO_BATCH_INIT");

@@ -9,7 +9,7 @@ engine::engine(store& s, log& l, const clock& c, const options& o) : store_(s) {
   const system_description& system = s.describe();
   std::size_t partitions = 0;
   for (std::uint16_t count : system.partitions) partitions += count;
-  const shard::options each{o.owner, o.cached_values / partitions};
+  const shard::options each{o.owner, o.cached_bytes / partitions};
   for (std::size_t i = 0; i < o.threads; ++i) {
     workers_.push_back(std::make_unique<worker>(s, l, c, each));
   }
@@ -67,6 +67,7 @@ shard::statistics engine::count() const {
     sum.failed_rounds += one.failed_rounds;
     sum.open_operations += one.open_operations;
     sum.cached_values += one.cached_values;
+    sum.cached_bytes += one.cached_bytes;
     sum.halted += one.halted;
   }
   return sum;

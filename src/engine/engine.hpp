@@ -16,7 +16,7 @@ class engine {
  public:
   struct options {
     std::size_t threads = 1;
-    std::size_t cached_values = limits::cached_entities;
+    std::size_t cached_bytes = limits::cached_bytes;  ///< of values, all partitions together
     std::uint64_t owner = 0;  ///< random, of this process
   };
 

@@ -353,8 +353,7 @@ void shard::complete(round& r) {
     s.state->committed();
     s.committing = false;
     if (!local_) deliver(s);
-    const std::size_t cached = s.state->values().size();
-    if (cached > options_.cached_values) s.state->values().evict(cached - options_.cached_values);
+    s.state->values().keep_below(options_.cached_bytes);
   }
   flush_outgoing();
   for (const reply& answered : r.replies) log_.send_reply(answered);

@@ -39,7 +39,7 @@ class shard {
  public:
   struct options {
     std::uint64_t owner = 0;        ///< the token of this process's commits
-    std::size_t cached_values = 0;  ///< of one partition
+    std::size_t cached_bytes = 0;  ///< of values, one partition
   };
 
   shard(store& s, settle::log& l, const clock& c, shard_host& host, const options& o);
@@ -70,6 +70,7 @@ class shard {
     std::uint64_t failed_rounds = 0;
     std::size_t open_operations = 0;
     std::size_t cached_values = 0;
+    std::size_t cached_bytes = 0;
     std::size_t halted = 0;
   };
   statistics count() const;

@@ -96,6 +96,7 @@ shard::statistics shard::count() const {
   for (const auto& [id, s] : slots_) {
     now.open_operations += s->state->open_operations();
     now.cached_values += s->state->values().size();
+    now.cached_bytes += s->state->values().bytes();
     now.halted += s->phase == partition_phase::halted ? 1 : 0;
   }
   return now;

@@ -39,7 +39,7 @@ class test_engine {
     for (std::size_t p = 0; p < parts.size(); ++p) {
       parts[p] = {};
       parts[p].shard = std::make_unique<settle::shard>(
-          store, log, clock, parts[p].host, settle::shard::options{owner_, cached_values});
+          store, log, clock, parts[p].host, settle::shard::options{owner_, cached_bytes});
       for (std::size_t s = 0; s < service_count; ++s) {
         for (std::uint16_t i = 0; i < options_.partitions[s]; ++i) {
           if (i % parts.size() == p) parts[p].shard->own({static_cast<service>(s), i});
@@ -137,7 +137,7 @@ class test_engine {
   captured_log log;
   test_clock clock;
   std::vector<part> parts;
-  std::size_t cached_values = 1'000;
+  std::size_t cached_bytes = 100'000;
 
  private:
   options options_;

@@ -41,6 +41,8 @@ void append_engine_metrics(std::string& out, const engine& from) {
                 now.open_operations);
   append_metric(out, "settle_engine_cached_values", "gauge", "Values in memory.",
                 now.cached_values);
+  append_metric(out, "settle_engine_cached_bytes", "gauge", "Memory of these values.",
+                now.cached_bytes);
   append_metric(out, "settle_engine_halted_partitions", "gauge",
                 "Partitions that an operator must look at.", now.halted);
 }
@@ -75,7 +77,7 @@ result<std::unique_ptr<process>> process::start(const serve_options& options) {
   p.data = std::move(*opened);
   p.services = std::make_unique<engine>(
       *p.data, p.log, p.clock,
-      engine::options{p.options.threads, p.options.cached_values, random_token()});
+      engine::options{p.options.threads, p.options.cached_bytes, random_token()});
   std::vector<gateway::gateway_thread> threads;
   for (boost::asio::io_context* context : p.services->contexts()) {
     gateway::reply_matcher::options each;

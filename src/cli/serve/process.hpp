@@ -17,7 +17,7 @@ struct serve_options {
   gateway::gateway_options gateway;
   embedded_options store;
   std::size_t threads = 0;  ///< 0: one a core
-  std::size_t cached_values = limits::cached_entities;
+  std::size_t cached_bytes = limits::cached_bytes;
   double stop_timeout_s = 35;  ///< for requests under way when asked to stop; beyond the deadline
 };
 

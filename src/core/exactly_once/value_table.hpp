@@ -62,6 +62,10 @@ class value_table {
   std::size_t size() const noexcept { return size_; }
   /// Of memory, slots included.
   std::size_t bytes() const noexcept { return row_bytes_ + slot_bytes_; }
+  /// Forgets about as many as it takes to stand below this memory.
+  void keep_below(std::size_t bytes) {
+    if (this->bytes() > bytes) evict(1 + (this->bytes() - bytes) * size_ / this->bytes());
+  }
   /// Forgets rows that were not used since the last sweep and can be read again, until `count` are
   /// forgotten or every row was visited.
   void evict(std::size_t count);
