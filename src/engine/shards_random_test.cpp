@@ -23,7 +23,7 @@ struct client_request {
 class run {
  public:
   explicit run(std::uint64_t seed) : random_(seed), shop_({.shards = 2, .partitions = {2, 2, 2}}) {
-    shop_.cached_values = one_in(2) ? 0 : 1'000;
+    shop_.cached_bytes = one_in(2) ? 0 : 100'000;
     shop_.restart();
     shop_.pump();
     for (int i = 0; i < 3; ++i) users_.push_back(shop_.user(start_credit));
