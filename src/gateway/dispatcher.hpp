@@ -23,11 +23,10 @@ struct read_answer {
 
 /// Waits for the answer to one command, and is a dispatcher's entry for it, so that a command costs
 /// no allocation. Stays where it is until one of the two is called.
-class command_waiter
-    : public boost::intrusive::unordered_set_base_hook<
-          boost::intrusive::link_mode<boost::intrusive::normal_link>>,
-      public boost::intrusive::list_base_hook<
-          boost::intrusive::link_mode<boost::intrusive::normal_link>> {
+class command_waiter : public boost::intrusive::unordered_set_base_hook<
+                           boost::intrusive::link_mode<boost::intrusive::normal_link>>,
+                       public boost::intrusive::list_base_hook<
+                           boost::intrusive::link_mode<boost::intrusive::normal_link>> {
  public:
   /// Never from within dispatcher::command. The dispatcher has forgotten the waiter.
   virtual void on_answer(const answer& given) = 0;

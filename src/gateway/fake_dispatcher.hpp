@@ -51,8 +51,8 @@ class fake_dispatcher final : public dispatcher {
 
   std::optional<answer> command(message&& m, std::uint64_t deadline_ms,
                                 command_waiter& waiter) override {
-    sent_command sent{m.destination, std::move(m.body), m.request, m.retention, m.trace,
-                      deadline_ms};
+    sent_command sent{m.destination, std::move(m.body), m.request,
+                      m.retention,   m.trace,           deadline_ms};
     const answer given = respond(sent);
     if (remember_commands) commands.push_back(std::move(sent));
     if (delay.count() == 0) return given;

@@ -114,7 +114,7 @@ class connection final : public http_waiter, public lane_member {
   std::string out_;
   time_point deadline_ = never;
   time_point request_deadline_ = never;  ///< of the header, then of the body
-  std::exception_ptr failure_;  ///< of answering
+  std::exception_ptr failure_;           ///< of answering
   std::size_t lingered_ = 0;
   step after_write_ = step::begin;
   bool first_request_ = true;
@@ -313,9 +313,9 @@ void connection::fail(const char* why) {
 
 connection::step connection::finish(owner& self) {
   const bool keep = !refused_ && reader_.keep_alive() && !lane_->stopping();
-  const persistence after = !keep                   ? persistence::close
+  const persistence after = !keep                  ? persistence::close
                             : reader_.is_http_10() ? persistence::keep_said
-                                                    : persistence::keep;
+                                                   : persistence::keep;
   append_response(out_, exchange_.response, lane_->date_header(), after,
                   exchange_.request.method != http_method::head);
   reader_.finish();

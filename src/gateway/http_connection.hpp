@@ -11,8 +11,8 @@
 
 namespace settle::gateway {
 
-using connection_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
-                                                           boost::asio::io_context::executor_type>;
+using connection_socket =
+    boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
 /// Serves a connection to its end, then calls `on_end`.
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,

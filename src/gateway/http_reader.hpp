@@ -1,6 +1,5 @@
-// The bytes of a connection, cut into requests: no socket, no clock. Views in the request point into
-// the reader's buffer and move with it.
-// Concurrency: one thread.
+// The bytes of a connection, cut into requests: no socket, no clock. Views in the request point
+// into the reader's buffer and move with it. Concurrency: one thread.
 #pragma once
 
 #include <cstddef>

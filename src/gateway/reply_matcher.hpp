@@ -52,11 +52,9 @@ class reply_matcher final : public dispatcher, public reply_reader {
     const request_id& operator()(const command_waiter& w) const noexcept { return w.request(); }
   };
   /// Several commands may wait for one request.
-  using waiting_set =
-      boost::intrusive::unordered_multiset<command_waiter,
-                                           boost::intrusive::key_of_value<request_of>,
-                                           boost::intrusive::hash<request_id_hash>,
-                                           boost::intrusive::power_2_buckets<true>>;
+  using waiting_set = boost::intrusive::unordered_multiset<
+      command_waiter, boost::intrusive::key_of_value<request_of>,
+      boost::intrusive::hash<request_id_hash>, boost::intrusive::power_2_buckets<true>>;
   using bucket = waiting_set::bucket_type;
 
   void add(const request_id& request, std::uint64_t deadline_ms, command_waiter& waiter);
