@@ -148,8 +148,9 @@ void reply_matcher::match_replies() {
 void reply_matcher::finish(const request_id& request, const answer& what) {
   // Out with all of them first: whoever is told may send a command, even one with this id.
   boost::intrusive::list<command_waiter> told;
-  auto [first, last] = waiting_.equal_range(request);
-  while (first != last) told.push_back(remove(first++));
+  for (auto at = waiting_.find(request); at != waiting_.end(); at = waiting_.find(request)) {
+    told.push_back(remove(at));
+  }
   while (!told.empty()) {
     command_waiter& waiter = told.front();
     told.pop_front();
