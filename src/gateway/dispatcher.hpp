@@ -62,6 +62,9 @@ class dispatcher {
   virtual std::optional<answer> command(message&& command, std::uint64_t deadline_ms,
                                         command_waiter& waiter) = 0;
 
+  /// Reads one key as `read` does, but without waiting; `value` is set if it is present.
+  virtual read_state read_now(partition_id partition, std::string_view key, std::string& value) = 0;
+
   /// Reads keys of one partition's checkpoint at one position, not older than what any answer of
   /// this gateway told.
   virtual boost::asio::awaitable<read_answer> read(partition_id partition,

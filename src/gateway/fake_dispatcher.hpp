@@ -63,6 +63,14 @@ class fake_dispatcher final : public dispatcher {
     return std::nullopt;
   }
 
+  read_state read_now(partition_id partition, std::string_view key, std::string& value) override {
+    if (delay.count() > 0 || !read_status) return read_state::miss;
+    const auto found = values.find({partition, std::string(key)});
+    if (found == values.end()) return read_state::absent;
+    value = found->second;
+    return read_state::present;
+  }
+
   boost::asio::awaitable<read_answer> read(partition_id partition,
                                            std::vector<std::string> keys) override {
     if (delay.count() > 0) co_await wait();

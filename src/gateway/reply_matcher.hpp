@@ -39,6 +39,9 @@ class reply_matcher final : public dispatcher, public reply_reader {
   request_id new_request_id() override;
   std::optional<answer> command(message&& command, std::uint64_t deadline_ms,
                                 command_waiter& waiter) override;
+  read_state read_now(partition_id partition, std::string_view key, std::string& value) override {
+    return store_.try_read(partition, key, value);
+  }
   boost::asio::awaitable<read_answer> read(partition_id partition,
                                            std::vector<std::string> keys) override;
   result<void> ready() const override { return options_.ready(); }

@@ -138,6 +138,23 @@ bool write_found(http_response& out, const parsed_request& request, std::string_
   return found.has_value();
 }
 
+/// What was found, or that nothing was.
+void write_read(http_exchange& exchange, partition_id partition,
+                std::optional<std::string_view> value) {
+  const parsed_request& request = exchange.parsed;
+  if (!value) {
+    write_problem(exchange.response, not_found_problem(request));
+  } else if (!write_found(exchange.response, request, *value)) {
+    write_problem(exchange.response, corrupt_problem(partition, request.ids[0].view()));
+  }
+}
+
+/// Where a find looks.
+partition_id partition_of_find(const parsed_request& request, const dispatcher& to) {
+  const service from = service_of_find(request.route);
+  return partition_of(from, request.ids[0], to.partition_count(from));
+}
+
 }  // namespace
 
 /// A command under way: what its answer is needed for. Used again for another command then.
@@ -300,6 +317,8 @@ bool request_handler::answer_later(http_exchange& exchange, std::unique_ptr<http
     case route_id::find_order:
     case route_id::find_item:
     case route_id::find_user:
+      if (find_now(exchange)) return true;
+      break;
     case route_id::order_history:
     case route_id::init_orders:
     case route_id::init_items:
@@ -380,17 +399,29 @@ asio::awaitable<std::optional<problem>> request_handler::read_one(partition_id p
   co_return std::nullopt;
 }
 
+/// True: what the find wants is in memory, and the exchange has its response.
+bool request_handler::find_now(http_exchange& exchange) {
+  const parsed_request& request = exchange.parsed;
+  const partition_id partition = partition_of_find(request, to_);
+  const std::string key = checkpoint_key::entity(request.ids[0]);
+  const read_state state = to_.read_now(partition, key, value_);
+  if (state == read_state::miss) return false;
+  if (state == read_state::present) {
+    write_read(exchange, partition, value_);
+  } else {
+    write_read(exchange, partition, std::nullopt);
+  }
+  count(exchange);
+  return true;
+}
+
 asio::awaitable<void> request_handler::answer_find(http_exchange& exchange) {
   const parsed_request& request = exchange.parsed;
-  const service from = service_of_find(request.route);
-  const partition_id partition = partition_of(from, request.ids[0], to_.partition_count(from));
+  const partition_id partition = partition_of_find(request, to_);
   stored_value value;
-  auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
-  if (!failed && !value) failed = not_found_problem(request);
+  const auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
   if (failed) co_return write_problem(exchange.response, *failed);
-  if (value && !write_found(exchange.response, request, *value)) {
-    write_problem(exchange.response, corrupt_problem(partition, request.ids[0].view()));
-  }
+  write_read(exchange, partition, value);
 }
 
 /// The attempts that the order itself tells of: the running one and the newest finished one.

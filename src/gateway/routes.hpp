@@ -58,6 +58,7 @@ class request_handler final : public http_handler {
            std::exception_ptr failure);
   boost::asio::awaitable<void> answer_slowly(http_exchange& exchange);
   boost::asio::awaitable<void> answer_batch_init(http_exchange& exchange);
+  bool find_now(http_exchange& exchange);
   boost::asio::awaitable<void> answer_find(http_exchange& exchange);
   boost::asio::awaitable<void> answer_history(http_exchange& exchange);
   boost::asio::awaitable<std::optional<problem>> read_one(partition_id partition, std::string key,
@@ -72,7 +73,7 @@ class request_handler final : public http_handler {
   boost::asio::io_context& context_;
   dispatcher& to_;
   request_hasher hasher_;
-  std::string key_;  ///< scratch
+  std::string key_, value_;  ///< scratch
   std::size_t most_pending_;
   std::vector<std::unique_ptr<running_command>> spare_;  ///< for commands to come
 };
