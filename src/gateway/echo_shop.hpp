@@ -13,11 +13,12 @@ namespace settle::gateway {
 class echo_log final : public settle::log {
  public:
   answer given;
+  bool silent = false;  ///< answers nothing
 
   bool rereadable() const noexcept override { return false; }
   void append(message&& m, std::uint64_t) override {
     const message sent = std::move(m);
-    reader_->on_reply({sent.gateway, sent.request, given, sent.destination, {}, 0});
+    if (!silent) reader_->on_reply({sent.gateway, sent.request, given, sent.destination, {}, 0});
   }
   void flush() override {}
   void follow(partition_id, offset, log_reader&) override {}
