@@ -14,10 +14,13 @@ engine::engine(store& s, log& l, const clock& c, const options& o) : store_(s) {
     workers_.push_back(std::make_unique<worker>(s, l, c, each));
   }
   for (service kind : {service::order, service::stock, service::payment}) {
-    for (std::uint16_t i = 0; i < system.partitions[static_cast<std::size_t>(kind)]; ++i) {
+    const std::uint16_t count = system.partitions[static_cast<std::size_t>(kind)];
+    auto& status = status_[static_cast<std::size_t>(kind)];
+    status = std::vector<partition_status>(count);
+    for (std::uint16_t i = 0; i < count; ++i) {
       const partition_id id{kind, i};
       worker& owner = *workers_[i % workers_.size()];
-      owner.own(id, status_[id]);
+      owner.own(id, status[i]);
       l.follow(id, {}, owner);
     }
   }
@@ -39,23 +42,28 @@ std::vector<boost::asio::io_context*> engine::contexts() {
 }
 
 result<void> engine::ready() const {
-  for (const auto& [id, status] : status_) {
-    switch (status.phase.load(std::memory_order_relaxed)) {
-      case partition_phase::serving:
-        break;
-      case partition_phase::loading:
-        return error{errc::unavailable, "partition " + id.text() + " is being loaded"};
-      case partition_phase::halted:
-        return error{errc::unavailable,
-                     "partition " + id.text() + " is halted; its log line says why"};
+  for (service kind : {service::order, service::stock, service::payment}) {
+    std::uint16_t index = 0;
+    for (const partition_status& status : status_[static_cast<std::size_t>(kind)]) {
+      const partition_id id{kind, index++};
+      switch (status.phase.load(std::memory_order_relaxed)) {
+        case partition_phase::serving:
+          break;
+        case partition_phase::loading:
+          return error{errc::unavailable, "partition " + id.text() + " is being loaded"};
+        case partition_phase::halted:
+          return error{errc::unavailable,
+                       "partition " + id.text() + " is halted; its log line says why"};
+      }
     }
   }
   return store_.writable();
 }
 
 std::uint64_t engine::logical_time_ms(partition_id id) const {
-  const auto found = status_.find(id);
-  return found == status_.end() ? 0 : found->second.logical_time_ms.load(std::memory_order_relaxed);
+  const auto& status = status_[static_cast<std::size_t>(id.service)];
+  if (id.index >= status.size()) return 0;
+  return status[id.index].logical_time_ms.load(std::memory_order_relaxed);
 }
 
 shard::statistics engine::count() const {

@@ -2,8 +2,8 @@
 // Concurrency: start and stop on one thread, the rest on any.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -37,7 +37,7 @@ class engine {
 
  private:
   store& store_;
-  std::map<partition_id, partition_status> status_;
+  std::array<std::vector<partition_status>, service_count> status_;  ///< by service and index
   std::vector<std::unique_ptr<worker>> workers_;
 };
 

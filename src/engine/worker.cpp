@@ -47,14 +47,14 @@ void worker::stop() {
 }
 
 template <class Add>
-void worker::post_mail(Add&& add) {
-  bool announce = false;
-  {
-    const std::lock_guard lock(mutex_);
-    add(incoming_);
-    announce = !std::exchange(announced_, true);
-  }
-  if (announce) boost::asio::post(context_, [this] { read_mail(); });
+void worker::add_mail(Add&& add) {
+  const std::lock_guard lock(mutex_);
+  add(incoming_);
+}
+
+void worker::announce_mail() {
+  if (announced_.exchange(true)) return;
+  boost::asio::post(context_, [this] { read_mail(); });
 }
 
 void worker::on_message(logged_message&& m) {
@@ -62,23 +62,30 @@ void worker::on_message(logged_message&& m) {
     shard_.receive(std::move(m));
     wake();
   } else {
-    post_mail([&](mail& to) { to.messages.push_back(std::move(m)); });
+    // Announced by on_flush: a thread woken by the first of several would wait for the lock.
+    add_mail([&](mail& to) { to.messages.push_back(std::move(m)); });
   }
 }
 
+void worker::on_flush() {
+  if (!on_own_thread()) announce_mail();
+}
+
 void worker::round_finished(round& r) noexcept {
-  post_mail([&](mail& to) { to.rounds.push_back(&r); });
+  add_mail([&](mail& to) { to.rounds.push_back(&r); });
+  announce_mail();
 }
 
 void worker::fetch_finished(fetch& f) noexcept {
-  post_mail([&](mail& to) { to.fetches.push_back(&f); });
+  add_mail([&](mail& to) { to.fetches.push_back(&f); });
+  announce_mail();
 }
 
 void worker::read_mail() {
+  announced_ = false;  // before the mail is taken: what comes later is announced again
   {
     const std::lock_guard lock(mutex_);
     std::swap(incoming_, reading_);
-    announced_ = false;
   }
   for (round* r : reading_.rounds) shard_.finished(*r);
   for (fetch* f : reading_.fetches) shard_.fetched(*f);

@@ -36,6 +36,7 @@ class worker final : public shard_host, public log_reader {
 
   // Any thread.
   void on_message(logged_message&& m) override;
+  void on_flush() override;
   void round_finished(round& r) noexcept override;
   void fetch_finished(fetch& f) noexcept override;
   // The worker's own thread.
@@ -46,13 +47,13 @@ class worker final : public shard_host, public log_reader {
     std::vector<logged_message> messages;
     std::vector<round*> rounds;
     std::vector<fetch*> fetches;
-    bool empty() const { return messages.empty() && rounds.empty() && fetches.empty(); }
     void clear();
   };
 
   bool on_own_thread() const noexcept { return std::this_thread::get_id() == thread_id_.load(); }
   template <class Add>
-  void post_mail(Add&& add);
+  void add_mail(Add&& add);
+  void announce_mail();
   void read_mail();
   void on_timer();
   void publish();
@@ -64,8 +65,8 @@ class worker final : public shard_host, public log_reader {
   std::vector<std::pair<partition_id, partition_status*>> owned_;
 
   std::mutex mutex_;
-  mail incoming_;           ///< guarded by mutex_
-  bool announced_ = false;  ///< guarded by mutex_: read_mail is on its way
+  mail incoming_;                       ///< guarded by mutex_
+  std::atomic<bool> announced_{false};  ///< read_mail is on its way
   mail reading_;
   bool woken_ = false;  ///< shard::run is on its way
   bool stopping_ = false;

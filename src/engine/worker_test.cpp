@@ -157,6 +157,7 @@ struct threaded_shop {
     m.body = std::move(body);
     const request_id id = m.request;
     log.append(std::move(m), clock.wall_ms());
+    log.flush();
     return id;
   }
   request_id checkout(std::uint64_t row) {

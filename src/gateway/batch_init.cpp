@@ -71,6 +71,16 @@ message_body body_of(const batch_run& run, const batch_part& part) {
   CHECK(false, "no such service");
 }
 
+message command_of(const batch_run& run, const batch_part& part) {
+  message command;
+  command.destination = part.destination;
+  command.request = part.request;
+  command.retention = run.keep;
+  command.trace = run.trace;
+  command.body = body_of(run, part);
+  return command;
+}
+
 void tell_progress(batch_run& run, bool at_end) {
   const auto now = std::chrono::steady_clock::now();
   const bool told_before = run.told != run.started;
@@ -89,8 +99,7 @@ asio::awaitable<void> work(std::shared_ptr<batch_run> run) {
     const batch_part part = run->plan.part(run->next++);
     answer given;
     for (;;) {
-      given = co_await run->to.command(part.destination, body_of(*run, part), part.request,
-                                       run->keep, run->trace, 0);
+      given = co_await answer_of(run->to, command_of(*run, part), 0);
       // Other parts may have had effect already, so "nothing was changed" cannot be said.
       if (given.code != answer_code::overloaded) break;
       asio::steady_timer pause(co_await asio::this_coro::executor, overload_pause);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,7 +30,8 @@ class fake_dispatcher final : public dispatcher {
   };
 
   std::uint16_t partitions = 4;
-  std::chrono::milliseconds delay{0};  ///< before each answer
+  std::chrono::milliseconds delay{0};          ///< before each answer; 0: at once
+  boost::asio::io_context* context = nullptr;  ///< for the delay of a command
   result<void> readiness;
   result<void> read_status;
   bool remember_commands = true;
@@ -47,14 +49,26 @@ class fake_dispatcher final : public dispatcher {
 
   request_id new_request_id() override { return {0xABCDEF, ++last_id_}; }
 
-  boost::asio::awaitable<answer> command(partition_id destination, message_body body,
-                                         request_id request, retention keep, trace_context trace,
-                                         std::uint64_t deadline_ms) override {
-    sent_command sent{destination, std::move(body), request, keep, trace, deadline_ms};
-    if (delay.count() > 0) co_await wait();
+  std::optional<answer> command(message&& m, std::uint64_t deadline_ms,
+                                command_waiter& waiter) override {
+    sent_command sent{m.destination, std::move(m.body), m.request,
+                      m.retention,   m.trace,           deadline_ms};
     const answer given = respond(sent);
     if (remember_commands) commands.push_back(std::move(sent));
-    co_return given;
+    if (delay.count() == 0) return given;
+    auto timer = std::make_unique<boost::asio::steady_timer>(*context, delay);
+    boost::asio::steady_timer& started = *timer;
+    started.async_wait([timer = std::move(timer), given, told = told_waiter(&waiter)](
+                           auto) mutable { told.release()->on_answer(given); });
+    return std::nullopt;
+  }
+
+  read_state read_now(partition_id partition, std::string_view key, std::string& value) override {
+    if (delay.count() > 0 || !read_status) return read_state::miss;
+    const auto found = values.find({partition, std::string(key)});
+    if (found == values.end()) return read_state::absent;
+    value = found->second;
+    return read_state::present;
   }
 
   boost::asio::awaitable<read_answer> read(partition_id partition,
@@ -71,6 +85,11 @@ class fake_dispatcher final : public dispatcher {
   result<void> ready() const override { return readiness; }
 
  private:
+  struct drop {
+    void operator()(command_waiter* waiter) const noexcept { waiter->on_dropped(); }
+  };
+  using told_waiter = std::unique_ptr<command_waiter, drop>;
+
   boost::asio::awaitable<void> wait() {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, delay);
     co_await timer.async_wait(boost::asio::use_awaitable);

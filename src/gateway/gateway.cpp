@@ -22,7 +22,7 @@ gateway::gateway(const gateway_options& options, std::span<const gateway_thread>
   std::vector<std::shared_ptr<http_handler>> handlers;
   for (std::size_t i = 0; i < threads.size(); ++i) {
     contexts.push_back(threads[i].context);
-    handlers.push_back(std::make_shared<request_handler>(shared, i, *threads[i].to));
+    handlers.push_back(std::make_shared<request_handler>(shared, i, threads[i]));
   }
   const std::shared_ptr<http_counters> counters(shared, &shared->http);
   state_->server = std::make_unique<http_server>(contexts, handlers, options.http, counters);

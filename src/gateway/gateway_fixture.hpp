@@ -23,7 +23,9 @@ class gateway_fixture : public ::testing::Test {
     for (std::size_t i = 0; i < threads; ++i) {
       contexts_.push_back(std::make_unique<boost::asio::io_context>(1));
       guards_.push_back(boost::asio::make_work_guard(*contexts_.back()));
-      lanes.push_back({contexts_.back().get(), i == 0 ? &shop : &other_shop});
+      fake_dispatcher& to = i == 0 ? shop : other_shop;
+      to.context = contexts_.back().get();
+      lanes.push_back({to.context, &to});
     }
     gateway_ = std::make_unique<gateway>(options, lanes);
     const auto listening = gateway_->listen();

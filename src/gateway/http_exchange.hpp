@@ -1,8 +1,9 @@
 // One request and its answer, as the HTTP server hands them to what answers them.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <exception>
+#include <memory>
 #include <string_view>
 
 #include "gateway/contract/http_response.hpp"
@@ -28,6 +29,15 @@ struct http_exchange {
   std::uint64_t received_ns = 0;  ///< the handler's, for latencies
 };
 
+/// A connection whose request is being answered. Whoever holds it owes it the answer; destroyed
+/// before, it closes.
+class http_waiter {
+ public:
+  virtual ~http_waiter() = default;
+  /// The exchange has its response, or answering it failed. REQUIRES: self.get() == this.
+  virtual void answered(std::unique_ptr<http_waiter> self, std::exception_ptr failure) = 0;
+};
+
 /// What answers requests. Concurrency: one thread; many exchanges of that thread at a time.
 class http_handler {
  public:
@@ -38,7 +48,9 @@ class http_handler {
 
   /// Answers what can be answered without waiting. False: answer_later must be called.
   virtual bool answer_now(http_exchange& exchange) = 0;
-  virtual boost::asio::awaitable<void> answer_later(http_exchange& exchange) = 0;
+  /// True: there is an answer already, and `waiter` stays where it is. False, and `waiter` was
+  /// taken: it gets its answer in a later turn of the event loop. The exchange is the waiter's.
+  virtual bool answer_later(http_exchange& exchange, std::unique_ptr<http_waiter>& waiter) = 0;
 
   /// Answers a request that was refused before it reached the handler.
   virtual void refuse(http_exchange& exchange, const problem& why) = 0;

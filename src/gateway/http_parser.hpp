@@ -1,5 +1,5 @@
 // Beast's request parser, kept to what we need: it stores nothing but views of a few fields, and
-// reads and ignores bodies. Included by http_connection.cpp alone: Beast is slow to compile.
+// reads and ignores bodies. Included through http_reader.hpp alone: Beast is slow to compile.
 #pragma once
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -17,7 +17,7 @@ class http_parser : public boost::beast::http::basic_parser<true> {
   using text = boost::beast::string_view;
 
   /// Views in `request` point into what is put, so that must stay where it is (or see
-  /// http_connection.cpp: rebase).
+  /// http_reader.cpp: rebase).
   http_parser(http_request& request, std::string_view trusted_header)
       : request_(request), trusted_header_(trusted_header) {
     eager(true);

@@ -45,7 +45,7 @@ result<tcp::endpoint> parse_address(const std::string& address) {
 }
 
 /// Answers leave at once; a client that vanished is found out after about two minutes.
-void set_options(connection_lane::socket_type& socket) {
+void set_options(connection_socket& socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
@@ -54,7 +54,7 @@ void set_options(connection_lane::socket_type& socket) {
   socket.non_blocking(true, ignored);
 }
 
-void refuse_connection(connection_lane::socket_type& socket) {
+void refuse_connection(connection_socket& socket) {
   http_response response;
   write_problem(response, {problem_code::too_many_connections,
                            "This gateway has as many connections as it may have",
@@ -137,7 +137,7 @@ asio::awaitable<void> http_server::accept_connections() {
   for (std::size_t turn = 0; !shared->stopping.load(); ++turn) {
     connection_lane& lane = *lanes[turn % lanes.size()];
     error_code failure;
-    connection_lane::socket_type socket(lane.context());
+    connection_socket socket(lane.context());
     co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, failure));
     if (failure == asio::error::operation_aborted) break;
     if (failure) {  // out of descriptors, most likely: some will come back
@@ -156,7 +156,7 @@ asio::awaitable<void> http_server::accept_connections() {
     shared->counters->open.fetch_add(1);
     asio::dispatch(lane.context(), [target = lanes[turn % lanes.size()], moved = std::move(socket),
                                     shared]() mutable {
-      target->serve(std::move(moved), [shared] {
+      serve_connection(std::move(target), std::move(moved), [shared] {
         shared->counters->open.fetch_sub(1);
         shared->tell_when_empty();
       });

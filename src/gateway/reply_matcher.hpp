@@ -3,14 +3,13 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/unordered_set.hpp>
 #include <functional>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "gateway/dispatcher.hpp"
@@ -31,12 +30,18 @@ class reply_matcher final : public dispatcher, public reply_reader {
 
   reply_matcher(boost::asio::io_context& context, store& s, settle::log& l, const clock& c,
                 options o);
+  /// Drops who still waits.
+  ~reply_matcher() override;
+  reply_matcher(const reply_matcher&) = delete;
+  reply_matcher& operator=(const reply_matcher&) = delete;
 
   std::uint16_t partition_count(service s) const noexcept override;
   request_id new_request_id() override;
-  boost::asio::awaitable<answer> command(partition_id destination, message_body body,
-                                         request_id request, retention keep, trace_context trace,
-                                         std::uint64_t deadline_ms) override;
+  std::optional<answer> command(message&& command, std::uint64_t deadline_ms,
+                                command_waiter& waiter) override;
+  read_state read_now(partition_id partition, std::string_view key, std::string& value) override {
+    return store_.try_read(partition, key, value);
+  }
   boost::asio::awaitable<read_answer> read(partition_id partition,
                                            std::vector<std::string> keys) override;
   result<void> ready() const override { return options_.ready(); }
@@ -45,19 +50,19 @@ class reply_matcher final : public dispatcher, public reply_reader {
   void on_reply(const reply& r) override;
 
  private:
-  using waiter = boost::asio::any_completion_handler<void(answer)>;
-  struct deadline {
-    std::uint64_t at_ms;
-    request_id request;
-    std::uint64_t serial;
+  struct request_of {
+    using type = request_id;
+    const request_id& operator()(const command_waiter& w) const noexcept { return w.request(); }
   };
-  struct pending {
-    std::vector<waiter> waiters;
-    std::uint64_t serial = 0;  ///< tells a request from a later one with the same id
-  };
+  /// Several commands may wait for one request.
+  using waiting_set = boost::intrusive::unordered_multiset<
+      command_waiter, boost::intrusive::key_of_value<request_of>,
+      boost::intrusive::hash<request_id_hash>, boost::intrusive::power_2_buckets<true>>;
+  using bucket = waiting_set::bucket_type;
 
-  void wait_for(const request_id& request, std::uint64_t serial, std::uint64_t deadline_ms,
-                waiter w);
+  void add(const request_id& request, std::uint64_t deadline_ms, command_waiter& waiter);
+  command_waiter& remove(waiting_set::iterator which);
+  bool on_own_thread() const noexcept { return std::this_thread::get_id() == thread_id_.load(); }
   void match_replies();
   void finish(const request_id& request, const answer& what);
   void watch_deadlines();
@@ -69,14 +74,17 @@ class reply_matcher final : public dispatcher, public reply_reader {
   const clock& clock_;
   options options_;
 
-  std::unordered_map<request_id, pending, request_id_hash> pending_;
-  std::deque<deadline> deadlines_;  ///< in order: one gateway has one deadline for all
+  std::vector<bucket> buckets_;
+  waiting_set waiting_;
+  boost::intrusive::list<command_waiter> deadlines_;  ///< in order: a gateway has one for all
   std::uint64_t serial_ = 0;
   request_id random_;
 
-  std::mutex mutex_;
-  std::vector<reply> arrived_;  ///< guarded by mutex_
+  std::atomic<std::thread::id> thread_id_;  ///< that runs the context
+  std::vector<reply> own_;                  ///< arrived on it
   std::vector<reply> matching_;
+  std::mutex mutex_;
+  std::vector<reply> arrived_;  ///< on others; guarded by mutex_
 };
 
 }  // namespace settle::gateway

@@ -46,9 +46,11 @@ struct gateway_bench {
     context.run_for(std::chrono::milliseconds(120));
   }
   static asio::awaitable<void> ask(gateway_bench& b, request_id id, std::uint64_t deadline_ms) {
-    const answer given = co_await b.matcher.command(payment, body::create_user{}, id,
-                                                    retention::none, {}, deadline_ms);
-    b.answers.push_back(given);
+    message command;
+    command.destination = payment;
+    command.request = id;
+    command.body = body::create_user{};
+    b.answers.push_back(co_await answer_of(b.matcher, std::move(command), deadline_ms));
   }
   void command(request_id id, std::uint64_t deadline_ms = 1'000) {
     asio::co_spawn(context, ask(*this, id, deadline_ms), asio::detached);

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <chrono>
 
 #include "base/check.hpp"
@@ -35,47 +36,43 @@ bool is_batch_init(route_id route) {
          route == route_id::init_users;
 }
 
-/// One more request under way, for as long as this lives.
-class pending_guard {
- public:
-  explicit pending_guard(owned_counter& count) : count_(count) { count_.add(1); }
-  ~pending_guard() { count_.subtract(1); }
-  pending_guard(const pending_guard&) = delete;
-  pending_guard& operator=(const pending_guard&) = delete;
-
- private:
-  owned_counter& count_;
-};
-
-/// Where a command goes, and with what.
-struct addressed_command {
-  service target;
-  entity_id entity;  ///< selects the partition
-  message_body body;
-};
-
-addressed_command command_of(const parsed_request& r, const request_id& request) {
+/// Sets what is sent, and to whom.
+void fill_command(message& out, const parsed_request& r, const request_id& request,
+                  const dispatcher& to) {
   const entity_id& id = r.ids[0];
   const std::int64_t n = r.numbers[0];
+  const auto address = [&](service target, const entity_id& entity) {
+    out.destination = partition_of(target, entity, to.partition_count(target));
+  };
+  out.request = request;
   switch (r.route) {
     case route_id::create_order:
-      return {service::order, request.to_entity_id(), body::create_order{id}};
+      out.body.emplace<body::create_order>(id);
+      return address(service::order, request.to_entity_id());
     case route_id::add_item:
-      return {service::order, id, body::add_item{id, r.ids[1], quantity{n}}};
+      out.body.emplace<body::add_item>(id, r.ids[1], quantity{n});
+      return address(service::order, id);
     case route_id::checkout:
-      return {service::order, id, body::checkout{id}};
+      out.body.emplace<body::checkout>(id);
+      return address(service::order, id);
     case route_id::create_item:
-      return {service::stock, request.to_entity_id(), body::create_item{money{n}}};
+      out.body.emplace<body::create_item>(money{n});
+      return address(service::stock, request.to_entity_id());
     case route_id::add_stock:
-      return {service::stock, id, body::add_stock{id, quantity{n}}};
+      out.body.emplace<body::add_stock>(id, quantity{n});
+      return address(service::stock, id);
     case route_id::subtract_stock:
-      return {service::stock, id, body::subtract_stock{id, quantity{n}}};
+      out.body.emplace<body::subtract_stock>(id, quantity{n});
+      return address(service::stock, id);
     case route_id::create_user:
-      return {service::payment, request.to_entity_id(), body::create_user{}};
+      out.body.emplace<body::create_user>();
+      return address(service::payment, request.to_entity_id());
     case route_id::add_funds:
-      return {service::payment, id, body::add_funds{id, money{n}}};
+      out.body.emplace<body::add_funds>(id, money{n});
+      return address(service::payment, id);
     case route_id::pay:
-      return {service::payment, id, body::pay{id, money{n}}};
+      out.body.emplace<body::pay>(id, money{n});
+      return address(service::payment, id);
     case route_id::init_orders:
     case route_id::init_items:
     case route_id::init_users:
@@ -95,6 +92,12 @@ addressed_command command_of(const parsed_request& r, const request_id& request)
       break;
   }
   CHECK(false, "the route is not one command");
+}
+
+/// Nothing if the client did not say, or not in a way that can be read.
+trace_context trace_of(const http_request& request) {
+  if (request.traceparent.empty()) return {};
+  return parse_traceparent(request.traceparent).value_or(trace_context{});
 }
 
 service service_of_find(route_id route) {
@@ -135,15 +138,72 @@ bool write_found(http_response& out, const parsed_request& request, std::string_
   return found.has_value();
 }
 
+/// What was found, or that nothing was.
+void write_read(http_exchange& exchange, partition_id partition,
+                std::optional<std::string_view> value) {
+  const parsed_request& request = exchange.parsed;
+  if (!value) {
+    write_problem(exchange.response, not_found_problem(request));
+  } else if (!write_found(exchange.response, request, *value)) {
+    write_problem(exchange.response, corrupt_problem(partition, request.ids[0].view()));
+  }
+}
+
+/// Where a find looks.
+partition_id partition_of_find(const parsed_request& request, const dispatcher& to) {
+  const service from = service_of_find(request.route);
+  return partition_of(from, request.ids[0], to.partition_count(from));
+}
+
 }  // namespace
 
+/// A command under way: what its answer is needed for. Used again for another command then.
+class request_handler::running_command final : public command_waiter {
+ public:
+  explicit running_command(request_handler& handler) : handler_(handler) {}
+
+  void begin(http_exchange& exchange, std::unique_ptr<http_waiter> client) noexcept {
+    exchange_ = &exchange;
+    client_ = std::move(client);
+  }
+
+  void on_answer(const answer& given) override {
+    std::unique_ptr<running_command> self(this);
+    std::unique_ptr<http_waiter> client = std::move(client_);
+    request_handler& handler = handler_;
+    http_exchange& exchange = *exchange_;
+    std::exception_ptr failure;
+    try {
+      write_answer(exchange.response, exchange.parsed, given);
+      handler.spare_.push_back(std::move(self));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    handler.end(exchange, std::move(client), std::move(failure));
+  }
+
+  void on_dropped() noexcept override {
+    // The last connection may take the handler with it.
+    const std::unique_ptr<running_command> self(this);
+    client_.reset();
+  }
+
+ private:
+  request_handler& handler_;
+  http_exchange* exchange_ = nullptr;
+  std::unique_ptr<http_waiter> client_;
+};
+
 request_handler::request_handler(std::shared_ptr<handler_context> shared, std::size_t lane,
-                                 dispatcher& to)
+                                 const gateway_thread& thread)
     : shared_(std::move(shared)),
       metrics_(*shared_->lanes[lane]),
-      to_(to),
+      context_(*thread.context),
+      to_(*thread.to),
       most_pending_(
           std::max<std::size_t>(shared_->options.pending_requests / shared_->lanes.size(), 1)) {}
+
+request_handler::~request_handler() = default;
 
 std::string_view request_handler::trusted_header() const noexcept {
   return shared_->options.trusted_header;
@@ -222,15 +282,17 @@ void request_handler::answer_ready(http_response& response) const {
   response.body = "ready";
 }
 
-std::optional<problem> request_handler::name_request(const http_exchange& exchange,
-                                                     request_name& name) {
+/// False: the request was refused.
+bool request_handler::name_request(http_exchange& exchange, request_name& name) {
   const http_request& request = exchange.request;
   if (request.idempotency_keys > 0) {
     if (request.idempotency_keys > 1 || !parse_idempotency_key(request.idempotency_key, key_)) {
-      return problem{problem_code::invalid_key,
+      write_problem(exchange.response,
+                    {problem_code::invalid_key,
                      "Idempotency-Key must be one string of 1 to 255 visible ASCII characters in "
                      "double quotes",
-                     {}};
+                     {}});
+      return false;
     }
     name = {hasher_.of_client_key(exchange.parsed, key_), retention::client_key};
   } else if (request.trusted_ids == 1 && valid_trusted_id(request.trusted_id)) {
@@ -238,48 +300,91 @@ std::optional<problem> request_handler::name_request(const http_exchange& exchan
   } else {
     name = {to_.new_request_id(), shared_->options.keyless_retention};
   }
-  return std::nullopt;
+  return true;
 }
 
-asio::awaitable<void> request_handler::answer_later(http_exchange& exchange) {
-  const pending_guard guard(metrics_.pending);
+/// A request that waited has its response, or none because of `failure`.
+void request_handler::end(const http_exchange& exchange, std::unique_ptr<http_waiter> waiter,
+                          std::exception_ptr failure) {
+  metrics_.pending.subtract(1);
+  if (!failure) count(exchange);
+  http_waiter& client = *waiter;
+  client.answered(std::move(waiter), std::move(failure));
+}
+
+bool request_handler::answer_later(http_exchange& exchange, std::unique_ptr<http_waiter>& waiter) {
   switch (exchange.parsed.route) {
     case route_id::find_order:
     case route_id::find_item:
     case route_id::find_user:
-      co_await answer_find(exchange);
+      if (find_now(exchange)) return true;
       break;
     case route_id::order_history:
-      co_await answer_history(exchange);
+    case route_id::init_orders:
+    case route_id::init_items:
+    case route_id::init_users:
       break;
     default:
-      co_await answer_command(exchange);
+      return answer_command(exchange, waiter);
   }
-  count(exchange);
+  metrics_.pending.add(1);
+  asio::co_spawn(context_, answer_slowly(exchange),
+                 [this, &exchange, client = std::move(waiter)](std::exception_ptr failure) mutable {
+                   end(exchange, std::move(client), std::move(failure));
+                 });
+  return false;
 }
 
-asio::awaitable<void> request_handler::answer_command(http_exchange& exchange) {
+bool request_handler::answer_command(http_exchange& exchange,
+                                     std::unique_ptr<http_waiter>& waiter) {
   request_name name;
-  if (const auto refused = name_request(exchange, name)) {
-    write_problem(exchange.response, *refused);
-    co_return;
+  if (!name_request(exchange, name)) {
+    count(exchange);
+    return true;
   }
-  trace_context trace;
-  if (!exchange.request.traceparent.empty()) {
-    trace = parse_traceparent(exchange.request.traceparent).value_or(trace);
+  message command;
+  fill_command(command, exchange.parsed, name.id, to_);
+  command.retention = name.keep;
+  command.trace = trace_of(exchange.request);
+  std::unique_ptr<running_command> running = take_running();
+  const auto given = to_.command(std::move(command), shared_->options.deadline_ms, *running);
+  if (given) {
+    spare_.push_back(std::move(running));
+    write_answer(exchange.response, exchange.parsed, *given);
+    count(exchange);
+    return true;
   }
-  const parsed_request& request = exchange.parsed;
-  answer given;
-  if (is_batch_init(request.route)) {
-    given = co_await run_batch_init(to_, request, name.id, name.keep, trace);
-  } else {
-    addressed_command command = command_of(request, name.id);
-    const partition_id destination =
-        partition_of(command.target, command.entity, to_.partition_count(command.target));
-    given = co_await to_.command(destination, std::move(command.body), name.id, name.keep, trace,
-                                 shared_->options.deadline_ms);
+  metrics_.pending.add(1);
+  running.release()->begin(exchange, std::move(waiter));
+  return false;
+}
+
+std::unique_ptr<request_handler::running_command> request_handler::take_running() {
+  if (spare_.empty()) return std::make_unique<running_command>(*this);
+  auto taken = std::move(spare_.back());
+  spare_.pop_back();
+  return taken;
+}
+
+asio::awaitable<void> request_handler::answer_slowly(http_exchange& exchange) {
+  switch (exchange.parsed.route) {
+    case route_id::order_history:
+      co_return co_await answer_history(exchange);
+    case route_id::init_orders:
+    case route_id::init_items:
+    case route_id::init_users:
+      co_return co_await answer_batch_init(exchange);
+    default:
+      co_return co_await answer_find(exchange);
   }
-  write_answer(exchange.response, request, given);
+}
+
+asio::awaitable<void> request_handler::answer_batch_init(http_exchange& exchange) {
+  request_name name;
+  if (!name_request(exchange, name)) co_return;
+  const trace_context trace = trace_of(exchange.request);
+  const answer given = co_await run_batch_init(to_, exchange.parsed, name.id, name.keep, trace);
+  write_answer(exchange.response, exchange.parsed, given);
 }
 
 asio::awaitable<std::optional<problem>> request_handler::read_one(partition_id partition,
@@ -294,17 +399,29 @@ asio::awaitable<std::optional<problem>> request_handler::read_one(partition_id p
   co_return std::nullopt;
 }
 
+/// True: what the find wants is in memory, and the exchange has its response.
+bool request_handler::find_now(http_exchange& exchange) {
+  const parsed_request& request = exchange.parsed;
+  const partition_id partition = partition_of_find(request, to_);
+  const std::string key = checkpoint_key::entity(request.ids[0]);
+  const read_state state = to_.read_now(partition, key, value_);
+  if (state == read_state::miss) return false;
+  if (state == read_state::present) {
+    write_read(exchange, partition, value_);
+  } else {
+    write_read(exchange, partition, std::nullopt);
+  }
+  count(exchange);
+  return true;
+}
+
 asio::awaitable<void> request_handler::answer_find(http_exchange& exchange) {
   const parsed_request& request = exchange.parsed;
-  const service from = service_of_find(request.route);
-  const partition_id partition = partition_of(from, request.ids[0], to_.partition_count(from));
+  const partition_id partition = partition_of_find(request, to_);
   stored_value value;
-  auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
-  if (!failed && !value) failed = not_found_problem(request);
+  const auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
   if (failed) co_return write_problem(exchange.response, *failed);
-  if (value && !write_found(exchange.response, request, *value)) {
-    write_problem(exchange.response, corrupt_problem(partition, request.ids[0].view()));
-  }
+  write_read(exchange, partition, value);
 }
 
 /// The attempts that the order itself tells of: the running one and the newest finished one.

@@ -27,6 +27,8 @@ class log_reader {
  public:
   virtual ~log_reader() = default;
   virtual void on_message(logged_message&& m) = 0;
+  /// The caller of on_message has no more for now.
+  virtual void on_flush() = 0;
 };
 
 /// Gets the replies to one gateway. Called on any thread.

@@ -1,29 +1,47 @@
 #include "adapters/embedded/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
 
 namespace settle {
+namespace {
+
+/// Who got a message from this thread since it flushed: few, and in most flushes one.
+thread_local std::vector<log_reader*> given;
+
+}  // namespace
 
 void embedded_log::append(message&& m, std::uint64_t time_ms) {
-  const auto reader = readers_.find(m.destination);
-  CHECK(reader != readers_.end(), "every partition has a reader in the one process there is");
-  reader->second->on_message({std::move(m), std::nullopt, time_ms, true});
+  const auto& readers = readers_[static_cast<std::size_t>(m.destination.service)];
+  log_reader* reader =
+      m.destination.index < readers.size() ? readers[m.destination.index] : nullptr;
+  CHECK(reader != nullptr, "every partition has a reader in the one process there is");
+  if (std::find(given.begin(), given.end(), reader) == given.end()) given.push_back(reader);
+  reader->on_message({std::move(m), std::nullopt, time_ms, true});
+}
+
+void embedded_log::flush() {
+  for (log_reader* reader : given) reader->on_flush();
+  given.clear();
 }
 
 void embedded_log::follow(partition_id partition, offset /*after*/, log_reader& reader) {
-  readers_[partition] = &reader;
+  auto& readers = readers_[static_cast<std::size_t>(partition.service)];
+  if (readers.size() <= partition.index) readers.resize(partition.index + std::size_t{1});
+  readers[partition.index] = &reader;
 }
 
 void embedded_log::send_reply(const reply& r) {
   // A gateway of an earlier run is gone, and so is whoever waited for it.
-  const auto reader = reply_readers_.find(r.gateway);
-  if (reader != reply_readers_.end()) reader->second->on_reply(r);
+  for (const auto& [gateway, reader] : reply_readers_) {
+    if (gateway == r.gateway) return reader->on_reply(r);
+  }
 }
 
 void embedded_log::follow_replies(std::uint64_t gateway, reply_reader& reader) {
-  reply_readers_[gateway] = &reader;
+  reply_readers_.emplace_back(gateway, &reader);
 }
 
 }  // namespace settle

@@ -5,8 +5,9 @@
 // Concurrency: readers are registered before the first message; then any thread.
 #pragma once
 
-#include <map>
-#include <unordered_map>
+#include <array>
+#include <utility>
+#include <vector>
 
 #include "ports/log.hpp"
 
@@ -16,14 +17,14 @@ class embedded_log final : public log {
  public:
   bool rereadable() const noexcept override { return false; }
   void append(message&& m, std::uint64_t time_ms) override;
-  void flush() override {}
+  void flush() override;
   void follow(partition_id partition, offset after, log_reader& reader) override;
   void send_reply(const reply& r) override;
   void follow_replies(std::uint64_t gateway, reply_reader& reader) override;
 
  private:
-  std::map<partition_id, log_reader*> readers_;
-  std::unordered_map<std::uint64_t, reply_reader*> reply_readers_;
+  std::array<std::vector<log_reader*>, service_count> readers_;         ///< by service and index
+  std::vector<std::pair<std::uint64_t, reply_reader*>> reply_readers_;  ///< one a thread
 };
 
 }  // namespace settle

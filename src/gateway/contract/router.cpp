@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <vector>
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
@@ -44,17 +45,26 @@ struct compiled_route {
   std::array<const route_parameter*, max_segments> parameter{};  ///< null: a literal
 };
 
-using compiled_table = std::array<compiled_route, route_count>;
+struct compiled_table {
+  std::array<compiled_route, route_count> routes;
+  /// Those with as many segments, in the table's order.
+  std::array<std::vector<route_id>, max_segments + 1> by_size;
+
+  const compiled_route& operator[](route_id id) const {
+    return routes[static_cast<std::size_t>(id)];
+  }
+};
 
 compiled_table compile() {
   compiled_table table;
   for (const route& r : routes()) {
-    compiled_route& compiled = table[static_cast<std::size_t>(r.id)];
+    compiled_route& compiled = table.routes[static_cast<std::size_t>(r.id)];
     CHECK(split(r.pattern, compiled.pattern), "a pattern has more segments than the router reads");
     for (std::size_t i = 0; i < compiled.pattern.count; ++i) {
       const std::string_view part = compiled.pattern.part[i];
       if (is_parameter(part)) compiled.parameter[i] = &parameter_of(parameter_name(part));
     }
+    table.by_size[compiled.pattern.count].push_back(r.id);
   }
   return table;
 }
@@ -92,9 +102,10 @@ std::string_view decode(std::string_view part, char*& room) {
   return {begin, static_cast<std::size_t>(room - begin)};
 }
 
+/// REQUIRES: as many segments.
 bool matches(const compiled_route& route, const path_segments& path) {
-  if (route.pattern.count != path.count) return false;
-  for (std::size_t i = 0; i < path.count; ++i) {
+  // From the end: what tells routes apart comes behind the service.
+  for (std::size_t i = path.count; i-- > 0;) {
     const bool fits = route.parameter[i] != nullptr ? !path.part[i].empty()
                                                     : route.pattern.part[i] == path.part[i];
     if (!fits) return false;
@@ -111,6 +122,7 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
 
 /// The path of a target in origin or absolute form, without its query; empty if it is neither.
 std::string_view path_of(std::string_view target) {
+  if (target.starts_with('/')) return target.substr(0, target.find('?'));
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!starts_with_ignoring_case(target, scheme)) continue;
     target.remove_prefix(scheme.size());
@@ -231,13 +243,16 @@ std::optional<problem> parse_request(http_method method, std::string_view target
   char* room = buffer.data();
   const compiled_table& table = compiled_routes();
   if (split(path, segments)) {
-    for (std::size_t i = 0; i < segments.count; ++i) {
-      segments.part[i] = decode(segments.part[i], room);
+    if (path.find('%') != std::string_view::npos) {
+      for (std::size_t i = 0; i < segments.count; ++i) {
+        segments.part[i] = decode(segments.part[i], room);
+      }
     }
-    for (const route& r : routes()) {
-      const compiled_route& compiled = table[static_cast<std::size_t>(r.id)];
+    for (const route_id id : table.by_size[segments.count]) {
+      const compiled_route& compiled = table[id];
       if (!matches(compiled, segments)) continue;
-      out.route = r.id;
+      out.route = id;
+      const route& r = route_of(id);
       if (!allowed(r, method)) {
         return problem{problem_code::method_not_allowed,
                        std::string("Allowed here: ").append(allowed_methods(r)),
@@ -250,7 +265,7 @@ std::optional<problem> parse_request(http_method method, std::string_view target
 }
 
 void append_canonical_path(std::string& out, const parsed_request& request) {
-  const compiled_route& route = compiled_routes()[static_cast<std::size_t>(request.route)];
+  const compiled_route& route = compiled_routes()[request.route];
   const entity_id* id = request.ids.data();
   const std::int64_t* number = request.numbers.data();
   for (std::size_t i = 0; i < route.pattern.count; ++i) {

@@ -1,0 +1,110 @@
+// What a checkout costs the gateway in allocations: none. This file replaces operator new for the
+// whole test program, and counts where it is asked to.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "gateway/echo_shop.hpp"
+#include "gateway/gateway.hpp"
+#include "gateway/raw_client.hpp"
+
+namespace {
+
+thread_local bool counting = false;
+thread_local std::size_t allocations = 0;
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  if (counting) ++allocations;
+  // A size that is a multiple of the alignment, as aligned_alloc wants it.
+  void* const memory =
+      std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return allocate(size, alignof(std::max_align_t));
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace settle::gateway {
+namespace {
+
+/// A whole gateway, and its clients, on one thread. More connections than what Asio's own cache of
+/// memory serves.
+class allocation_test : public ::testing::Test {
+ protected:
+  static constexpr std::size_t connections = 8;
+
+  void SetUp() override {
+    gateway_options options;
+    options.listen = "127.0.0.1:0";
+    const gateway_thread thread{&shop_.context, &shop_.matcher};
+    gateway_ = std::make_unique<gateway>(options, std::span(&thread, 1));
+    ASSERT_TRUE(gateway_->listen());
+    gateway_->start();
+    for (std::size_t i = 0; i < connections; ++i) {
+      clients_.push_back(std::make_unique<http_client>(gateway_->port()));
+    }
+    shop_.context.poll();
+  }
+
+  /// What the gateway allocates while every connection asks `times` times.
+  std::size_t count_of(std::string_view request, int status, int times) {
+    allocations = 0;
+    for (int i = 0; i < times; ++i) {
+      for (auto& client : clients_) client->say(request);
+      counting = true;
+      shop_.context.poll();
+      counting = false;
+      for (auto& client : clients_) EXPECT_EQ(client->read().status, status);
+    }
+    return allocations;
+  }
+
+  static constexpr std::string_view checkout =
+      "POST /orders/checkout/6f1c0a9e-52b7-4d3e-9a41-0c5f5b8e7d21 HTTP/1.1\r\nHost: x\r\n"
+      "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n";
+
+  echo_shop shop_;
+  std::unique_ptr<gateway> gateway_;
+  std::vector<std::unique_ptr<http_client>> clients_;
+};
+
+TEST_F(allocation_test, checkouts_on_warm_connections_allocate_nothing) {
+  count_of(checkout, 200, 10);
+  EXPECT_EQ(count_of(checkout, 200, 100), 0U);
+}
+
+TEST_F(allocation_test, livez_allocates_nothing) {
+  constexpr std::string_view livez = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+  count_of(livez, 200, 10);
+  EXPECT_EQ(count_of(livez, 200, 100), 0U);
+}
+
+TEST_F(allocation_test, the_count_sees_the_sentence_of_a_rejection) {
+  shop_.log.given = {answer_code::order_not_found, 0, {}};
+  EXPECT_GE(count_of(checkout, 400, 10), 10 * connections);
+}
+
+}  // namespace
+}  // namespace settle::gateway
