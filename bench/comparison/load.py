@@ -1,0 +1,98 @@
+"""One measurement: a workload at one system, and what came out of it."""
+
+import dataclasses
+import json
+import pathlib
+
+from .processes import Failed
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build" / "release"
+SETTLE = BUILD / "settle"
+SETUP_SECONDS = 600  # at most
+ZIPF_THETA = 0.99
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """`kind`: `noop` (a GET that needs no data), `uniform` (two random items an order), `hot`
+    (there is one item, and everybody buys it) or `zipf` (few items are bought often)."""
+    kind: str
+    connections: int
+
+    @property
+    def key(self):
+        return f"{self.kind}-{self.connections}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What holds for a whole comparison."""
+    duration_s: float
+    warmup_s: float
+    orders: int
+    slow_orders: int  # of systems that would take minutes to be filled
+    items: int
+    users: int
+
+
+def checkout_load(workplace, settings, url, workload, servers, orders, path="/livez"):
+    """Runs `settle bench checkout` against `url`; the dictionary goes to the results as it is."""
+    file = workplace.directory / "load.json"
+    file.unlink(missing_ok=True)
+    command = [SETTLE, "bench", "checkout", url, "--json", file,
+               "--connections", workload.connections,
+               "--duration", settings.duration_s, "--warmup", settings.warmup_s]
+    if workload.kind == "noop":
+        command += ["--path", path]
+    else:
+        command += ["--orders", orders, "--user-count", settings.users,
+                    "--items", 1 if workload.kind == "hot" else settings.items]
+    if workload.kind == "zipf":
+        command += ["--zipf", ZIPF_THETA]
+    timeout_s = SETUP_SECONDS + settings.warmup_s + settings.duration_s + 120
+    _, samples = workplace.run("load", command, timeout_s, watched=servers)
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError) as failure:
+        raise Failed(f"the load generator left no figures: {failure}") from failure
+    for name in ("url", "command"):
+        found.pop(name, None)
+    return {**found, **processor_use(samples, settings.duration_s, found["rate_per_s"]),
+            "remarks": remarks(found)}
+
+
+def processor_use(samples, duration_s, rate_per_s):
+    """Cores that were busy in the measured window, which is the end of what was sampled."""
+    if not samples:
+        return {}
+    last = samples[-1]
+    window = [s for s in samples if s.at >= last.at - duration_s]
+    first = window[0]
+    seconds = last.at - first.at
+    if seconds < min(1.0, duration_s / 2):
+        return {}
+    servers = (last.servers - first.servers) / seconds
+    load = (last.load - first.load) / seconds
+    machine = (last.machine - first.machine) / seconds
+    return {"server_cores": servers, "load_cores": load,
+            "other_cores": max(0.0, machine - servers - load),
+            "stolen_cores": (last.stolen - first.stolen) / seconds,
+            "server_us_per_request": servers * 1e6 / rate_per_s if rate_per_s else None}
+
+
+def remarks(found):
+    """What a reader must know of a measurement besides its figures."""
+    said = []
+    refused = {status: n for status, n in found["answers"].items() if status != "200"}
+    if refused:
+        said.append("answers that were not 200: " +
+                    ", ".join(f"{n} x {status}" for status, n in sorted(refused.items())))
+    if found["errors"]:
+        said.append("requests without an answer: " +
+                    ", ".join(f"{n} x {why}" for why, n in sorted(found["errors"].items())))
+    if found.get("ran_out_of_orders"):
+        said.append(f"all orders were checked out after {found['measured_s']:.1f} s")
+    if found.get("generator_is_the_bottleneck"):
+        said.append("the load generator is the bottleneck")
+    return said
