@@ -30,9 +30,6 @@ class BareHttp:
         return load.checkout_load(self.workplace, self.settings, self.url, workload,
                                   [self.process], 0)
 
-    def stop(self):
-        self.workplace.stop(self.process)
-
 
 class Fdatasync:
     key = "fdatasync"
@@ -61,6 +58,3 @@ class Fdatasync:
         return {**found, "rate_per_s": growing["count"] / seconds,
                 "latency_us": {name: growing[name] for name in ("p50", "p90", "p99", "max")},
                 "remarks": []}
-
-    def stop(self):
-        pass

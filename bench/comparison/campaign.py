@@ -72,7 +72,7 @@ class Campaign:
                     found = {"failed": str(why)}
                 self._note(system, workload, run, found, save)
         finally:
-            stop(workplace, system)
+            workplace.clear()
 
     def _note(self, system, workload, run, found, save):
         self._done += 1
@@ -87,23 +87,16 @@ class Campaign:
             self.failures += 1
             self.say(f"{head}  FAILED: {found['failed']}")
             return
-        latency = found["latency_us"]
         notes = "".join(f"  ({remark})" for remark in found["remarks"])
-        self.say(f"{head}  {found['rate_per_s']:>9,.0f}/s  p50 {latency['p50'] / 1000:8.2f} ms  "
-                 f"p99 {latency['p99'] / 1000:8.2f} ms  about {left / 60:.0f} min left{notes}")
+        self.say(f"{head}  {outcome(found)}  about {left / 60:.0f} min left{notes}")
 
 
-def stop(workplace, system):
-    """Whatever state the start left it in."""
-    try:
-        system.stop()
-    except AttributeError:  # it was not begun
-        pass
-    for process in reversed(list(workplace.running)):
-        workplace.stop(process)
-    for path in workplace.directory.iterdir():
-        if path.is_dir():
-            workplace.remove(path)
+def outcome(found):
+    if "differences" in found:
+        return f"{found['differences']:,} differences in {found['checkouts']:,} checkouts"
+    latency = found["latency_us"]
+    return (f"{found['rate_per_s']:>9,.0f}/s  p50 {latency['p50'] / 1000:8.2f} ms  "
+            f"p99 {latency['p99'] / 1000:8.2f} ms")
 
 
 def interrupt(number, _frame):

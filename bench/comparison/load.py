@@ -10,19 +10,24 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "release"
 SETTLE = BUILD / "settle"
 SETUP_SECONDS = 600  # at most
+VERIFY_SECONDS = 600  # at most
 ZIPF_THETA = 0.99
 
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
     """`kind`: `noop` (a GET that needs no data), `uniform` (two random items an order), `hot`
-    (there is one item, and everybody buys it) or `zipf` (few items are bought often)."""
+    (there is one item, and everybody buys it), `zipf` (few items are bought often), `sync` (a
+    record that the disk keeps) or `verify` (no load: whether the answers are true)."""
     kind: str
     connections: int
 
     @property
     def key(self):
         return f"{self.kind}-{self.connections}"
+
+
+VERIFY = Workload("verify", 64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Settings:
     slow_orders: int  # of systems that would take minutes to be filled
     items: int
     users: int
+    verified: int  # orders, and users, of each scenario of `settle verify`
 
 
 def checkout_load(workplace, settings, url, workload, servers, orders, path="/livez"):
@@ -60,6 +66,20 @@ def checkout_load(workplace, settings, url, workload, servers, orders, path="/li
         found.pop(name, None)
     return {**found, **processor_use(samples, settings.duration_s, found["rate_per_s"]),
             "remarks": remarks(found)}
+
+
+def verify(workplace, settings, url):
+    """Runs `settle verify`: checkouts at the same time, then everything is read back."""
+    file = workplace.directory / "verify.json"
+    file.unlink(missing_ok=True)
+    workplace.run("verify", [
+        SETTLE, "verify", url, "--no-keys", "--connections", VERIFY.connections,
+        "--orders", settings.verified, "--users", settings.verified, "--json", file],
+        VERIFY_SECONDS, accepted=(0, 1))
+    found = json.loads(file.read_text())
+    return {"differences": found["difference_count"], "unknown": found["unknown"],
+            "checkouts": sum(each["checkouts"] for each in found["scenarios"]),
+            "seed": found["seed"], "remarks": []}
 
 
 def processor_use(samples, duration_s, rate_per_s):

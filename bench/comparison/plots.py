@@ -20,6 +20,8 @@ plt.rcParams.update({
 def draw(figures, folder):
     """Writes the plots; returns (file name, caption) of those that had something to show."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
     made = []
     for kind in ("uniform", "hot", "zipf"):
         for workload in figures.workloads(kind)[:1]:  # with the most connections

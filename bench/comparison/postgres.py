@@ -91,10 +91,6 @@ class Server:
         logged whole again when they are changed; and old segments of the log are recycled."""
         self.sql("--command", "CHECKPOINT")
 
-    def stop(self):
-        self.workplace.stop(self.process)
-        self.workplace.remove(self.home)
-
     def _wait(self):
         until = time.monotonic() + START_SECONDS
         while True:
@@ -133,7 +129,8 @@ class PostgresHttp:
     def workloads(self, connections, zipf):
         most = max(connections)
         return ([Workload("noop", most)] + [Workload("uniform", n) for n in connections] +
-                [Workload("hot", most)] + ([Workload("zipf", most)] if zipf else []))
+                [Workload("hot", most)] + ([Workload("zipf", most)] if zipf else []) +
+                [load.VERIFY])
 
     def start(self, workplace):
         self.workplace = workplace
@@ -146,13 +143,11 @@ class PostgresHttp:
         workplace.wait_for(self.front, self.url + "/livez")
 
     def measure(self, workload):
+        if workload == load.VERIFY:
+            return load.verify(self.workplace, self.settings, self.url)
         self.server.checkpoint()
         return load.checkout_load(self.workplace, self.settings, self.url, workload,
                                   [self.front, self.server.process], self.settings.orders)
-
-    def stop(self):
-        self.workplace.stop(self.front)
-        self.server.stop()
 
 
 class PostgresDirect:
@@ -191,9 +186,6 @@ class PostgresDirect:
                 "measured_s": self.settings.duration_s, "orders": self.settings.orders,
                 **load.processor_use(samples, self.settings.duration_s, rate),
                 "remarks": [f"{failed} transactions failed"] if failed else []}
-
-    def stop(self):
-        self.server.stop()
 
     def _fill(self, items):
         s = self.settings
@@ -249,9 +241,7 @@ def _trial(system, workplace, workload):
         system.start(workplace)
         return system.measure(workload)["rate_per_s"]
     finally:
-        for process in reversed(list(workplace.running)):
-            workplace.stop(process)
-        workplace.remove(workplace.directory / "postgres")
+        workplace.clear()
 
 
 def _listed(trials, noun):

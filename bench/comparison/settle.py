@@ -17,22 +17,20 @@ class Settle:
         kinds = ["noop", "uniform"]
         most = max(connections)
         return ([Workload(kind, n) for kind in kinds for n in connections] +
-                [Workload("hot", most)] + ([Workload("zipf", most)] if zipf else []))
+                [Workload("hot", most)] + ([Workload("zipf", most)] if zipf else []) +
+                [load.VERIFY])
 
     def start(self, workplace):
         self.workplace = workplace
-        self.data = workplace.directory / "settle-data"
         port = workplace.free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.process = workplace.start("settle", [
-            load.SETTLE, "serve", "--data", self.data, "--listen", f"127.0.0.1:{port}",
-            "--threads", 1])
+            load.SETTLE, "serve", "--data", workplace.directory / "settle",
+            "--listen", f"127.0.0.1:{port}", "--threads", 1])
         workplace.wait_for(self.process, self.url + "/readyz")
 
     def measure(self, workload):
+        if workload == load.VERIFY:
+            return load.verify(self.workplace, self.settings, self.url)
         return load.checkout_load(self.workplace, self.settings, self.url, workload,
                                   [self.process], self.settings.orders)
-
-    def stop(self):
-        self.workplace.stop(self.process)
-        self.workplace.remove(self.data)
