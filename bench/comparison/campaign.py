@@ -112,5 +112,5 @@ def write(file, results):
     """In one step, so that a stop in the middle leaves the older figures."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     part.replace(file)

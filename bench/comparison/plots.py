@@ -6,11 +6,13 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.ticker  # noqa: E402
 
 from .page import KINDS, number  # noqa: E402
 
 COLOURS = {"settle": "#1b6ca8", "postgres-http": "#c8553d", "postgres-direct": "#e0a458",
            "naive": "#7a7a7a", "bare-http": "#5b8e7d", "fdatasync": "#5b8e7d"}
+PLAIN = matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.9g}")
 plt.rcParams.update({
     "svg.hashsalt": "settle",  # equal figures, equal bytes
     "font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
@@ -27,6 +29,7 @@ def draw(figures, folder):
         for workload in figures.workloads(kind)[:1]:  # with the most connections
             connections = workload.rpartition("-")[2]
             caption = f"{KINDS[kind]}: {connections} connections"
+            caption = caption[0].upper() + caption[1:]
             made.append(rates(figures, workload, folder / f"rate-{kind}.svg", caption))
             made.append(latencies(figures, workload, folder / f"latency-{kind}.svg", caption))
     if len(figures.workloads("uniform")) > 1:
@@ -60,8 +63,9 @@ def rates(figures, workload, file, caption):
                       color="black", capsize=3, linewidth=1)
         axes.annotate(f"{number(middle)}/s", (max(values), row), xytext=(6, 0),
                       textcoords="offset points", va="center")
-    axes.set_xlim(left=0)
-    axes.margins(x=0.15)
+    most = max(value for s in systems for value in figures.of(s, workload, "rate_per_s"))
+    axes.set_xlim(0, 1.2 * most)
+    axes.xaxis.set_major_formatter(PLAIN)
     axes.set_xlabel("requests/s (more is better)")
     axes.set_title(caption, loc="left")
     return save(figure, file, "Rate: " + caption)
@@ -81,6 +85,7 @@ def latencies(figures, workload, file, caption):
         axes.annotate(f"{number(p50)} · {number(p99)} ms", (p99, row), xytext=(10, 0),
                       textcoords="offset points", va="center")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(PLAIN)
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel("latency, ms: p50 (circle) to p99 (diamond); less is better")
     axes.set_title(caption, loc="left")
@@ -106,6 +111,7 @@ def by_connections(figures, file):
                       marker="o", capsize=3, color=COLOURS[system], label=figures.title(system))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(PLAIN)
     ticks = sorted(int(w.rpartition("-")[2]) for w in figures.workloads("uniform"))
     axes.set_xticks(ticks, [str(t) for t in ticks])
     axes.set_xlabel("connections")

@@ -1,5 +1,6 @@
 """One PostgreSQL with the whole checkout in one function: driven by pgbench, and over HTTP."""
 
+import dataclasses
 import os
 import pathlib
 import pwd
@@ -13,6 +14,7 @@ from .processes import START_SECONDS, Failed
 
 HERE = load.ROOT / "bench" / "postgres"
 LOGGED = 0.2  # of pgbench's transactions: enough for a p99, and hardly a cost
+LONGEST_HOME = 107 - len("/.s.PGSQL.12345")  # what the name of a Unix socket may have
 POOLS = (16, 32, 64)
 CLIENTS = (16, 32, 64, 128)
 
@@ -60,6 +62,9 @@ class Server:
         user = unprivileged()
         self.home = workplace.folder("postgres", user)
         self.port = workplace.free_port()
+        if len(str(self.home)) > LONGEST_HOME:
+            raise Failed(f"{self.home} is too long a path for a Unix socket: choose a shorter "
+                         "--scratch")
         data = self.home / "data"
         workplace.run("initdb", [
             program("initdb"), "--pgdata", data, "--username", "shop", "--auth", "trust",
@@ -226,6 +231,8 @@ class PostgresDirect:
 
 def tune(workplace, settings, say):
     """Short trials: how many connections suit PostgreSQL best here, direct and over HTTP."""
+    settings = dataclasses.replace(settings, duration_s=min(4, settings.duration_s), warmup_s=1,
+                                   orders=min(200_000, settings.orders))
     direct = [(clients, _trial(PostgresDirect(settings, {}), workplace,
                                Workload("uniform", clients))) for clients in CLIENTS]
     say("pgbench: " + _listed(direct, "clients"))
