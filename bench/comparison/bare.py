@@ -15,8 +15,7 @@ class BareHttp:
     def __init__(self, settings, _tuned):
         self.settings = settings
 
-    def workloads(self, connections, zipf):
-        del zipf  # there is nothing to buy
+    def workloads(self, connections):
         return [Workload("noop", n) for n in connections]
 
     def start(self, workplace):
@@ -28,7 +27,7 @@ class BareHttp:
 
     def measure(self, workload):
         return load.checkout_load(self.workplace, self.settings, self.url, workload,
-                                  [self.process], 0)
+                                  [self.process])
 
 
 class Fdatasync:
@@ -40,8 +39,8 @@ class Fdatasync:
     def __init__(self, settings, _tuned):
         self.settings = settings
 
-    def workloads(self, connections, zipf):
-        del connections, zipf
+    def workloads(self, connections):
+        del connections
         return [Workload("sync", 1)]
 
     def start(self, workplace):

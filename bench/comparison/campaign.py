@@ -20,10 +20,9 @@ SYSTEMS = {each.key: each for each in
 class Campaign:
     """REQUIRES: `names` are keys of SYSTEMS. `results` may be read at any time."""
 
-    def __init__(self, names, settings, runs, connections, zipf, quick, command, say):
+    def __init__(self, names, settings, runs, connections, quick, command, say):
         self.names, self.settings, self.runs = names, settings, runs
-        self.connections, self.zipf = connections, zipf
-        self.say = say
+        self.connections, self.say = connections, say
         self.failures = 0
         self.results = {
             "command": command, "quick": quick, "runs": runs,
@@ -53,7 +52,7 @@ class Campaign:
                     self._measure_system(workplace, system, run, save)
 
     def _workloads(self, system):
-        return system.workloads(self.connections, self.zipf)
+        return system.workloads(self.connections)
 
     def _measure_system(self, workplace, system, run, save):
         workloads = self._workloads(system)

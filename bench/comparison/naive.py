@@ -4,7 +4,6 @@ import shutil
 import signal
 
 from . import load
-from .load import Workload
 from .processes import Failed
 
 HERE = load.ROOT / "bench" / "naive"
@@ -55,10 +54,8 @@ class Naive:
     def __init__(self, settings, _tuned):
         self.settings = settings
 
-    def workloads(self, connections, zipf):
-        most = max(connections)
-        return ([Workload("uniform", n) for n in connections] + [Workload("hot", most)] +
-                ([Workload("zipf", most)] if zipf else []) + [load.VERIFY])
+    def workloads(self, connections):
+        return load.shop_workloads(connections, noop=(), rates=(200,))
 
     def start(self, workplace):
         self.workplace = workplace
@@ -77,8 +74,10 @@ class Naive:
     def measure(self, workload):
         if workload == load.VERIFY:
             return load.verify(self.workplace, self.settings, self.url)
-        return load.checkout_load(self.workplace, self.settings, self.url, workload,
-                                  self.processes, self.settings.slow_orders)
+        s = self.settings
+        return load.checkout_load(
+            self.workplace, s, self.url, workload, self.processes,
+            s.slow_zipf_orders if workload.kind == "zipf" else s.slow_orders)
 
     def _start_service(self, service, port):
         redis_port = self.workplace.free_port()

@@ -9,6 +9,7 @@ KINDS = {
     "uniform": "checkouts, two random items an order",
     "hot": "checkouts, everybody buys the same item",
     "zipf": f"checkouts, few items are bought often (Zipf, {ZIPF_THETA})",
+    "paced": "checkouts, two random items an order, sent at a fixed rate",
 }
 
 
@@ -47,9 +48,17 @@ class Figures:
         return [s for s in self.results["systems"] if (s, workload) in self.by_place]
 
     def workloads(self, kind):
-        found = {(m["connections"], m["workload"]) for m in self.results["measurements"]
+        found = {(int(m["workload"].rpartition("-")[2]), m["workload"]) for m in self.results["measurements"]
                  if m["kind"] == kind and "failed" not in m}
         return [workload for _, workload in sorted(found, reverse=True)]
+
+
+def amount(workload):
+    """What the number in a workload's name means."""
+    kind, _, count = workload.rpartition("-")
+    if kind == "paced":
+        return f"{int(count):,} a second"
+    return f"{count} connection{'' if count == '1' else 's'}"
 
 
 def number(value):
@@ -113,9 +122,7 @@ def tables(figures):
     for kind, caption in KINDS.items():
         for workload in figures.workloads(kind):
             systems = figures.systems_with(workload)
-            connections = workload.rpartition("-")[2]
-            text += (f"\n### {caption[0].upper()}{caption[1:]}: {connections} "
-                     f"connection{'' if connections == '1' else 's'}\n\n")
+            text += f"\n### {caption[0].upper()}{caption[1:]}: {amount(workload)}\n\n"
             text += table(
                 ["", "requests/s", "p50, ms", "p99, ms", "server CPU, µs a request"],
                 [[figures.title(s), spread(figures.of(s, workload, "rate_per_s")),
@@ -203,13 +210,16 @@ not there for the server, so the figures compare systems and are not the most th
 machines of its own. Only one system runs at a time; every run begins with another one, and every
 system is started with fresh data in every run. The generator (`settle bench checkout`, one thread)
 is a closed loop: a connection sends its next request when the last one was answered; the latency
-is that of this request. A slow system is therefore asked less often, and latencies compare fairly
-only at equal connections, not at equal rates.
+is that of this request. A slow system is therefore asked less often, so its latency is that of a
+system at its own limit. At a fixed rate (where that is measured) all are asked equally often, and
+a latency counts from the moment at which the request was due.
 
 Every order is checked out once, so every answer 200 is a sale. There are {settings['orders']:,}
 orders of two items, {settings['items']:,} items and {settings['users']:,} users; the naive shop has
 {settings['slow_orders']:,} orders, since filling it takes long and it sells few. With the hot item,
-there is one item and every order has two lines of it. Nothing runs out of stock or credit.
+there is one item and every order has two lines of it. Orders for the Zipf load are created one by
+one over HTTP: {settings['zipf_orders']:,} in Settle, half as many in PostgreSQL, and
+{settings['slow_zipf_orders']:,} in the naive shop. Nothing runs out of stock or credit.
 
 What differs is what an answer means. Settle and PostgreSQL answer when the checkout is on the disk
 as a whole; Settle also keeps an attempt's history and the answers of recent requests. The naive

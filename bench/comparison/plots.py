@@ -8,7 +8,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 import matplotlib.ticker  # noqa: E402
 
-from .page import KINDS, number  # noqa: E402
+from .page import KINDS, amount, number  # noqa: E402
 
 COLOURS = {"settle": "#1b6ca8", "postgres-http": "#c8553d", "postgres-direct": "#e0a458",
            "naive": "#7a7a7a", "bare-http": "#5b8e7d", "fdatasync": "#5b8e7d"}
@@ -27,8 +27,7 @@ def draw(figures, folder):
     made = []
     for kind in ("uniform", "hot", "zipf"):
         for workload in figures.workloads(kind)[:1]:  # with the most connections
-            connections = workload.rpartition("-")[2]
-            caption = f"{KINDS[kind]}: {connections} connections"
+            caption = f"{KINDS[kind]}: {amount(workload)}"
             caption = caption[0].upper() + caption[1:]
             made.append(rates(figures, workload, folder / f"rate-{kind}.svg", caption))
             made.append(latencies(figures, workload, folder / f"latency-{kind}.svg", caption))

@@ -131,11 +131,8 @@ class PostgresHttp:
         self.settings = settings
         self.pool = tuned.get("pool", 64)
 
-    def workloads(self, connections, zipf):
-        most = max(connections)
-        return ([Workload("noop", most)] + [Workload("uniform", n) for n in connections] +
-                [Workload("hot", most)] + ([Workload("zipf", most)] if zipf else []) +
-                [load.VERIFY])
+    def workloads(self, connections):
+        return load.shop_workloads(connections, noop=(max(connections),), rates=(200, 2000))
 
     def start(self, workplace):
         self.workplace = workplace
@@ -151,8 +148,10 @@ class PostgresHttp:
         if workload == load.VERIFY:
             return load.verify(self.workplace, self.settings, self.url)
         self.server.checkpoint()
-        return load.checkout_load(self.workplace, self.settings, self.url, workload,
-                                  [self.front, self.server.process], self.settings.orders)
+        s = self.settings
+        return load.checkout_load(self.workplace, s, self.url, workload,
+                                  [self.front, self.server.process],
+                                  s.zipf_orders // 2 if workload.kind == "zipf" else s.orders)
 
 
 class PostgresDirect:
@@ -166,8 +165,7 @@ class PostgresDirect:
         self.settings = settings
         self.best = tuned.get("clients")
 
-    def workloads(self, connections, zipf):
-        del zipf  # its orders are filled over HTTP
+    def workloads(self, connections):
         numbers = sorted({*connections, *([self.best] if self.best else [])}, reverse=True)
         return [Workload("uniform", n) for n in numbers] + [Workload("hot", max(connections))]
 

@@ -1,7 +1,6 @@
 """Settle: one process, one engine thread, the embedded store."""
 
 from . import load
-from .load import Workload
 
 
 class Settle:
@@ -13,12 +12,8 @@ class Settle:
     def __init__(self, settings, _tuned):
         self.settings = settings
 
-    def workloads(self, connections, zipf):
-        kinds = ["noop", "uniform"]
-        most = max(connections)
-        return ([Workload(kind, n) for kind in kinds for n in connections] +
-                [Workload("hot", most)] + ([Workload("zipf", most)] if zipf else []) +
-                [load.VERIFY])
+    def workloads(self, connections):
+        return load.shop_workloads(connections, noop=connections, rates=(200, 2000))
 
     def start(self, workplace):
         self.workplace = workplace
@@ -32,5 +27,6 @@ class Settle:
     def measure(self, workload):
         if workload == load.VERIFY:
             return load.verify(self.workplace, self.settings, self.url)
-        return load.checkout_load(self.workplace, self.settings, self.url, workload,
-                                  [self.process], self.settings.orders)
+        s = self.settings
+        return load.checkout_load(self.workplace, s, self.url, workload, [self.process],
+                                  s.zipf_orders if workload.kind == "zipf" else s.orders)
