@@ -60,14 +60,14 @@ class Campaign:
         try:
             try:
                 system.start(workplace)
-            except Failed as why:
+            except (Failed, OSError) as why:
                 for workload in workloads:
                     self._note(system, workload, run, {"failed": f"did not start: {why}"}, save)
                 return
             for workload in workloads:
                 try:
                     found = system.measure(workload)
-                except Failed as why:
+                except (Failed, OSError, ValueError) as why:
                     found = {"failed": str(why)}
                 self._note(system, workload, run, found, save)
         finally:

@@ -48,8 +48,8 @@ class Figures:
         return [s for s in self.results["systems"] if (s, workload) in self.by_place]
 
     def workloads(self, kind):
-        found = {(int(m["workload"].rpartition("-")[2]), m["workload"]) for m in self.results["measurements"]
-                 if m["kind"] == kind and "failed" not in m}
+        found = {(int(m["workload"].rpartition("-")[2]), m["workload"])
+                 for m in self.results["measurements"] if m["kind"] == kind and "failed" not in m}
         return [workload for _, workload in sorted(found, reverse=True)]
 
 
@@ -88,8 +88,9 @@ def page(results, plots):
     """The text; `plots` are (file, caption), relative to where the text will be."""
     figures = Figures(results)
     parts = [opening(results), tables(figures), ratios(figures)]
-    parts += ["## Plots\n\n" + "\n\n".join(f"![{caption}]({file})" for file, caption in plots) + "\n"]
-    parts += [truth(figures), limits(figures), remarks(figures), method(figures), configurations(figures)]
+    shown = "\n\n".join(f"![{caption}]({file})" for file, caption in plots)
+    parts += [f"## Plots\n\n{shown}\n" if shown else "", truth(figures), limits(figures),
+              remarks(figures), method(figures), configurations(figures)]
     return "\n".join(part for part in parts if part)
 
 
@@ -148,8 +149,8 @@ def ratios(figures):
                 if theirs:
                     p50 = (figures.median(other, workload, "latency_us", "p50") /
                            figures.median("settle", workload, "latency_us", "p50"))
-                    rows.append([f"{figures.title(other)}, {workload}", f"{number(ours / theirs)} ×",
-                                 f"{number(p50)} ×"])
+                    rate = "–" if kind == "paced" else f"{number(ours / theirs)} ×"
+                    rows.append([f"{figures.title(other)}, {workload}", rate, f"{number(p50)} ×"])
     if not rows:
         return ""
     return ("## Settle against each\n\nRatios of the medians: above 1, Settle is faster.\n\n" +
@@ -167,8 +168,8 @@ def truth(figures):
     if not rows:
         return ""
     return ("## Whether the answers are true\n\n`settle verify --no-keys` checks orders out over "
-            f"{VERIFY.connections} connections where goods or credit are scarce, reads all back and "
-            "compares it with the answers: what was answered 200 is paid and nothing else is, "
+            f"{VERIFY.connections} connections where goods or credit are scarce, reads all back "
+            "and compares it with the answers: what was answered 200 is paid and nothing else is, "
             "exactly what was sold is gone from stock and credit, nothing is oversold or charged "
             "twice. No faults are injected.\n\n" +
             table(["", "checkouts", "differences", "a run"], rows))

@@ -211,11 +211,12 @@ def family(pid):
     """A process and all that descend from it."""
     found = [pid]
     for parent in found:
-        for children in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += map(int, children.read_text().split())
-            except OSError:
-                pass
+        try:
+            for thread in os.listdir(f"/proc/{parent}/task"):
+                with open(f"/proc/{parent}/task/{thread}/children", encoding="ascii") as children:
+                    found += map(int, children.read().split())
+        except OSError:  # it has just ended
+            pass
     return found
 
 

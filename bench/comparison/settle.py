@@ -7,7 +7,7 @@ class Settle:
     key = "settle"
     title = "Settle"
     about = ("`settle serve --threads 1`: gateway, order, stock and payment in one process, 4 "
-             "partitions each, embedded store; every answer after `fdatasync`. All else is default.")
+             "partitions each, embedded store; every answer after `fdatasync`. Else defaults.")
 
     def __init__(self, settings, _tuned):
         self.settings = settings
