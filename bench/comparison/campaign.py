@@ -39,7 +39,7 @@ class Campaign:
         with Workplace(scratch) as workplace:
             self.results["machine"] = machine.describe(workplace.directory)
             if tune and any(name.startswith("postgres") for name in self.names):
-                self.say("trying how many connections suit PostgreSQL (about two minutes)")
+                self.say("trying how many connections suit PostgreSQL (some two minutes)")
                 self.results["tuning"] = postgres.tune(workplace, self.settings, self.say)
                 save(self.results)
             systems = [SYSTEMS[name](self.settings, self.results["tuning"])
