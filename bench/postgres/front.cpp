@@ -5,14 +5,18 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <charconv>
 #include <csignal>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/order/order.hpp"
@@ -161,9 +165,36 @@ void write_outcome(gateway::http_response& out, const parsed_request& request, c
   write_answer(out, request, given);
 }
 
+asio::awaitable<void> run_statement(bench::database& to, gateway::http_exchange& exchange) {
+  const parsed_request& request = exchange.parsed;
+  const routed_statement& chosen = *statement_of(request.route);
+  std::array<std::string, 6> parameters;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < chosen.ids; ++i) parameters[count++] = request.ids[i].view();
+  for (std::size_t i = 0; i < chosen.numbers; ++i) {
+    parameters[count++] = std::to_string(request.numbers[i]);
+  }
+  const auto done = co_await to.run(chosen.name, {parameters.data(), count});
+  if (chosen.then != nullptr) co_await to.run(chosen.then, {});
+  write_outcome(exchange.response, request, done.get());
+}
+
+/// The exchange is the waiter's, and lives until it is answered.
+asio::awaitable<void> answer(bench::database& to, gateway::http_exchange& exchange,
+                             std::unique_ptr<gateway::http_waiter> waiter) {
+  std::exception_ptr failure;
+  try {
+    co_await run_statement(to, exchange);
+  } catch (const std::exception&) {
+    failure = std::current_exception();
+  }
+  gateway::http_waiter& answered = *waiter;
+  answered.answered(std::move(waiter), failure);
+}
+
 class sql_handler final : public gateway::http_handler {
  public:
-  explicit sql_handler(bench::database& to) : to_(to) {}
+  sql_handler(asio::io_context& context, bench::database& to) : context_(context), to_(to) {}
 
   std::string_view trusted_header() const noexcept override { return {}; }
 
@@ -183,18 +214,10 @@ class sql_handler final : public gateway::http_handler {
     return true;
   }
 
-  asio::awaitable<void> answer_later(gateway::http_exchange& exchange) override {
-    const parsed_request& request = exchange.parsed;
-    const routed_statement& chosen = *statement_of(request.route);
-    std::array<std::string, 6> parameters;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < chosen.ids; ++i) parameters[count++] = request.ids[i].view();
-    for (std::size_t i = 0; i < chosen.numbers; ++i) {
-      parameters[count++] = std::to_string(request.numbers[i]);
-    }
-    const auto done = co_await to_.run(chosen.name, {parameters.data(), count});
-    if (chosen.then != nullptr) co_await to_.run(chosen.then, {});
-    write_outcome(exchange.response, request, done.get());
+  bool answer_later(gateway::http_exchange& exchange,
+                    std::unique_ptr<gateway::http_waiter>& waiter) override {
+    asio::co_spawn(context_, answer(to_, exchange, std::move(waiter)), asio::detached);
+    return false;
   }
 
   void refuse(gateway::http_exchange& exchange, const gateway::problem& why) override {
@@ -202,6 +225,7 @@ class sql_handler final : public gateway::http_handler {
   }
 
  private:
+  asio::io_context& context_;
   bench::database& to_;
 };
 
@@ -209,7 +233,8 @@ int serve(const std::string& address, const std::string& where, std::size_t conn
   asio::io_context context(1);
   bench::database to(context, where, connections, statements());
   asio::io_context* const contexts[] = {&context};
-  const std::shared_ptr<gateway::http_handler> handlers[] = {std::make_shared<sql_handler>(to)};
+  const std::shared_ptr<gateway::http_handler> handlers[] = {
+      std::make_shared<sql_handler>(context, to)};
   gateway::http_server server(contexts, handlers, {}, std::make_shared<gateway::http_counters>());
   if (const auto bound = server.listen(address); !bound) {
     throw std::runtime_error(bound.error().detail);
