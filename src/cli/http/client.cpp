@@ -166,11 +166,9 @@ class connection {
     epoll_event wanted{};
     wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     wanted.data.ptr = this;
-    const bool begun =
-        ::connect(socket_.get(), shared_.target.get(), shared_.target.size) == 0 ||
-        errno == EINPROGRESS;
-    if (!begun ||
-        ::epoll_ctl(shared_.poller.get(), EPOLL_CTL_ADD, socket_.get(), &wanted) != 0) {
+    const bool begun = ::connect(socket_.get(), shared_.target.get(), shared_.target.size) == 0 ||
+                       errno == EINPROGRESS;
+    if (!begun || ::epoll_ctl(shared_.poller.get(), EPOLL_CTL_ADD, socket_.get(), &wanted) != 0) {
       return fail(fate::not_sent, text_of(errno));
     }
     doing_ = activity::connecting;
