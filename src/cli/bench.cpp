@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
+#include "cli/bench/page.hpp"
 #include "cli/bench/run.hpp"
 #include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
@@ -48,6 +50,19 @@ void combine(flags& given) {
   if (given.failing_for == "stock") bought.by = bench::shortage::stock;
 }
 
+int write_report(const std::string& file, std::span<const bench::recorded_run> runs) {
+  auto page = bench::report_page(runs);
+  if (!page) return fail(page.error().detail);
+  auto written = report::write_file(file, *page);
+  return written ? 0 : fail(written.error().detail);
+}
+
+int write_own_report(const flags& given, const bench::outcome& found) {
+  const bench::recorded_run run{
+      .name = "settle bench checkout", .label = {}, .json = bench::to_json(given.wanted, found)};
+  return write_report(given.report_file, {&run, 1});
+}
+
 int run_checkout(flags& given) {
   auto target = http::parse_url(given.url);
   if (!target) return fail(target.error().detail);
@@ -63,7 +78,7 @@ int run_checkout(flags& given) {
     auto written = report::write_file(given.json_file, bench::to_json(given.wanted, *found));
     if (!written) return fail(written.error().detail);
   }
-  return 0;
+  return given.report_file.empty() ? 0 : write_own_report(given, *found);
 }
 
 constexpr const char* checkout_footer = R"(
@@ -185,7 +200,58 @@ void add_checkout(CLI::App& app, std::function<int()>& run) {
       ->add_option("--json", given->json_file,
                    "Write all figures to this file; - is standard output")
       ->type_name("FILE");
+  command
+      ->add_option("--report", given->report_file,
+                   "Write a page with plots to this file; `settle bench report` compares runs")
+      ->type_name("FILE.html");
   command->final_callback([given, &run] { run = [given] { return run_checkout(*given); }; });
+}
+
+struct report_flags {
+  std::vector<std::string> files;
+  std::vector<std::string> labels;
+  std::string html;
+};
+
+int run_report(const report_flags& given) {
+  if (given.labels.size() > given.files.size()) return fail("more labels than files");
+  std::vector<bench::recorded_run> runs;
+  for (std::size_t i = 0; i < given.files.size(); ++i) {
+    auto text = report::read_file(given.files[i]);
+    if (!text) return fail(text.error().detail);
+    runs.push_back({.name = std::filesystem::path(given.files[i]).stem().string(),
+                    .label = i < given.labels.size() ? given.labels[i] : std::string(),
+                    .json = std::move(*text)});
+  }
+  return write_report(given.html, runs);
+}
+
+constexpr const char* report_footer = R"(
+The page is one file that loads nothing: rate and latency over time, the distribution of latencies,
+and the key figures side by side. A run is called by --label here, else by the --label it was made
+with, else by its file.
+
+Examples:
+  settle bench report before.json after.json --html compare.html
+  settle bench report a.json b.json --label 'one thread' --label 'two threads' --html threads.html
+
+Exit code: 0 written, 2 not possible (the message says why).)";
+
+void add_report(CLI::App& app, std::function<int()>& run) {
+  auto given = std::make_shared<report_flags>();
+  CLI::App* command = app.add_subcommand("report", "Put runs side by side on an HTML page");
+  command->footer(report_footer);
+  command->add_option("FILE", given->files, "What --json of 1 to 8 runs has written")
+      ->required()
+      ->expected(1, static_cast<int>(bench::most_runs_of_a_page))
+      ->option_text(" ");
+  command->add_option("--html", given->html, "The page; - is standard output")
+      ->required()
+      ->type_name("FILE.html");
+  command->add_option("--label", given->labels, "Name of the first run, the second, ...")
+      ->allow_extra_args(false)
+      ->type_name("NAME");
+  command->final_callback([given, &run] { run = [given] { return run_report(*given); }; });
 }
 
 }  // namespace
@@ -194,6 +260,7 @@ void add_bench_command(CLI::App& app, std::function<int()>& run) {
   CLI::App* command = app.add_subcommand("bench", "Measure a shop under load");
   command->require_subcommand(1);
   add_checkout(*command, run);
+  add_report(*command, run);
 }
 
 }  // namespace settle::cli
