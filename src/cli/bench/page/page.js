@@ -4,6 +4,7 @@ const runs = JSON.parse(document.getElementById('runs').textContent);
 const colour_of = (i) => `var(--run${i % 8})`;
 const shown = runs.map(() => true);
 const several = runs.length > 1;
+const targets = new Set(runs.map((run) => `${run.request} at ${run.url}`));
 const plots = [];
 const visible = () => runs.map((run, i) => [run, i]).filter(([, i]) => shown[i]);
 
@@ -28,14 +29,16 @@ function card(title, hint, controls, describe, wide) {
 
 // Plots over time
 
+const signed = (t) => `${t < 0 ? '−' : ''}${number(Math.abs(t))}`;
+
 function time_axis() {
   const ends = runs.flatMap((run) => run.series.map((s) => s.t_s + s.seconds));
   const low = Math.min(0, ...runs.flatMap((run) => run.series.map((s) => s.t_s)));
   const high = Math.max(...ends, 1);
   return {
     title: 'time since the measured window began [s]', low, high,
-    ticks: linear_ticks(low, high, 8).map((t) => [t, number(Math.abs(t)).replace(/^/, t < 0 ? '−' : '')]),
-    name: (t) => `${t < 0 ? '−' : ''}${number(Math.abs(t))} s`,
+    ticks: linear_ticks(low, high, 8).map((t) => [t, signed(t)]),
+    name: (t) => `${signed(t)} s`,
   };
 }
 
@@ -50,7 +53,7 @@ function time_plot(y, lines) {
 
 function rate_card() {
   return card('Rate over time', 'Answers in each step of the run.', [], () => time_plot(
-      {title: 'answers per second [1/s]', format: number},
+      {title: 'answers per second [1/s]', tick: number, format: number},
       visible().map(([run, i]) => ({name: run.label, colour: colour_of(i),
                                     points: over_time('rate_per_s')(run)}))));
 }
@@ -64,9 +67,10 @@ function latency_card() {
   let log = true;
   const controls = kinds.map((kind) => toggle([kind.name], kind.on, (on) => { kind.on = on; }));
   controls.push(toggle(['log axis'], log, (on) => { log = on; }));
-  return card('Latency over time', 'Of the requests answered in each step: p50 dotted, p99 solid, max dashed.',
+  return card('Latency over time',
+              'Of the requests answered in each step: p50 dotted, p99 solid, max dashed.',
               controls, () => time_plot(
-      {title: 'latency', log, format: duration},
+      {...latency_axis, log},
       visible().flatMap(([run, i]) => kinds.filter((k) => k.on).map((k) => ({
         name: several ? `${run.label}, ${k.name}` : k.name, colour: colour_of(i), dash: k.dash,
         points: over_time(k.key)(run),
@@ -74,14 +78,16 @@ function latency_card() {
 }
 
 function failure_card() {
-  const rate = (key) => (run) => run.series.map((s) => [s.t_s + s.seconds / 2, s[key] / s.seconds]);
+  const rate = (key) => (run) =>
+      run.series.map((s) => [s.t_s + s.seconds / 2, s[key] / s.seconds]);
   return card('Refusals and errors over time',
-              'Refusals (4xx, solid) are answers by the rules; errors (dashed) are all else but 2xx.',
+              'Refusals (4xx, solid) are answers by the rules; errors (dashed) are the rest.',
               [], () => time_plot(
-      {title: 'per second [1/s]', format: number},
+      {title: 'answers per second [1/s]', tick: number, format: number},
       visible().flatMap(([run, i]) => [
         {name: `${run.label}, refused`, colour: colour_of(i), points: rate('refused')(run)},
-        {name: `${run.label}, errors`, colour: colour_of(i), dash: '6 4', points: rate('errors')(run)},
+        {name: `${run.label}, errors`, colour: colour_of(i), points: rate('errors')(run),
+         dash: '6 4'},
       ])), true);
 }
 
@@ -103,7 +109,7 @@ function distribution_card() {
     return all.map(([fraction, us]) => [fraction < 1 ? nines(fraction) : last + 0.06, us]);
   };
   return card('Latency distribution',
-              'The latency that so many percent of the requests did not exceed; the end of a line is the slowest request.',
+              'What so many percent of the requests did not exceed; a line ends with the slowest.',
               [toggle(['log axis'], log, (on) => { log = on; })], () => {
     const high = Math.max(1, ...runs.flatMap((run) => points(run).map((p) => p[0])));
     const ticks = [[0, '0 %'], [nines(0.5), '50 %']];
@@ -111,7 +117,7 @@ function distribution_card() {
     return {
       x: {title: 'percentile of the requests [%]', low: 0, high, ticks,
           name: (n) => n === 0 ? 'fastest' : `${percentile_near(n)} of the requests`},
-      y: {title: 'latency', log, format: duration},
+      y: {...latency_axis, log},
       lines: visible().map(([run, i]) => ({name: run.label, colour: colour_of(i),
                                            points: points(run)})),
     };
@@ -131,7 +137,8 @@ function load_text(run) {
     return `${number(load.users)} users, ${load.think_s} s think time${spread}`;
   }
   if (load.mode === 'rate') {
-    return `${number(load.intended_rate_per_s)} /s, at most ${number(run.connections)} connections${spread}`;
+    return `${number(load.intended_rate_per_s)} /s${spread}, at most ` +
+        `${number(run.connections)} connections`;
   }
   return `${number(run.connections)} connections`;
 }
@@ -140,7 +147,8 @@ function workload_text(run) {
   const w = run.workload;
   if (!w) return '';
   if (w.orders_by === 'others') return 'shop as it was';
-  const items = {uniform: 'uniform items', hot: 'one hot item', zipf: `Zipf ${w.theta} items`}[w.items];
+  const items = {uniform: 'uniform items', hot: 'one hot item',
+                 zipf: `items by Zipf ${w.theta}`}[w.items];
   const failing = w.failing_wanted > 0
       ? `, ${number(100 * w.failing_wanted)} % must fail for lack of ${w.failing_by}` : '';
   return `${items}, ${w.items_per_order} an order${failing}`;
@@ -167,38 +175,49 @@ function rows() {
     {name: 'generator', value: (r) => r.generator_cores, format: (v) => `${percent(v)} of a core`},
     {name: 'load', value: load_text, text: true},
     {name: 'workload', value: workload_text, text: true},
-    {name: 'request', value: (r) => r.request, text: true},
-    {name: 'target', value: (r) => r.url, text: true},
+    ...(targets.size > 1 ? [{name: 'request', value: (r) => r.request, text: true},
+                            {name: 'target', value: (r) => r.url, text: true}] : []),
     {name: 'measured', value: (r) => r.measured_s, format: (v) => `${number(v)} s`},
     {name: 'started', value: (r) => new Date(r.started_at_s * 1000).toISOString().slice(0, 16)
         .replace('T', ' ') + ' UTC', text: true},
   ];
 }
 
-function table_card() {
+function table(of_rows, heading) {
+  // A best one exists only among runs of the same load.
+  const loads = new Set(runs.map((run) => load_text(run) + workload_text(run)));
+  const alike = several && loads.size === 1;
   const head = make('tr', {}, make('th', {}, ''), ...runs.map((run, i) => make('th', {scope: 'col'},
       make('span', {class: 'dot', style: `background:${colour_of(i)}`}), run.label)));
-  const body = rows().filter((row) => runs.some((run) => row.value(run))).map((row) => {
+  const body = of_rows.map((row) => {
     const values = runs.map(row.value);
-    const best = several && row.best ? row.best(...values.filter((v) => v !== undefined)) : NaN;
+    const best = alike && row.best ? row.best(...values.filter((v) => v !== undefined)) : NaN;
     return make('tr', {}, make('td', {}, row.name), ...values.map((value) => {
       const text = value === undefined || value === null ? '–'
           : row.text ? value : row.format(value);
       return make('td', {class: value === best ? 'best' : row.text ? 'text' : ''}, text);
     }));
   });
+  return make('table', {}, ...(heading ? [make('thead', {}, head)] : []),
+              make('tbody', {}, ...body));
+}
+
+function table_card() {
+  const filled = rows().filter((row) => runs.some((run) => row.value(run)));
+  const tables = several ? [table(filled, true)]
+      : [table(filled.filter((row) => row.best), false),
+         table(filled.filter((row) => !row.best), false)];
   return make('section', {class: 'card'},
               make('div', {class: 'head'}, make('h2', {}, 'Key figures')),
-              make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, head),
-                                                  make('tbody', {}, ...body))),
-              ...remarks());
+              make('div', {class: 'scroll'}, ...tables), ...remarks());
 }
 
 /// What makes a figure mean something else than it seems to.
 function remarks() {
   const all = [];
   for (const run of runs) {
-    const say = (text) => all.push(make('li', {}, several ? make('b', {}, `${run.label}: `) : '', text));
+    const whose = () => several ? make('b', {}, `${run.label}: `) : '';
+    const say = (text) => all.push(make('li', {}, whose(), text));
     if (run.generator_is_the_bottleneck) {
       say('the load generator was the bottleneck; the target may be faster than this.');
     }
@@ -206,9 +225,10 @@ function remarks() {
       say('the load generator sent late; the load was not the one asked for.');
     }
     if (run.load.fell_behind) {
-      say(`the rate asked for was not kept: requests waited up to ${number(run.load.most_behind_s)} s for a connection`
-          + (run.load.not_sent > 0
-             ? `, and ${number(run.load.not_sent)} were never sent, so they are in no latency.` : '.'));
+      const lost = number(run.load.not_sent);
+      say(`the rate asked for was not kept: requests waited up to ` +
+          `${number(run.load.most_behind_s)} s for a connection` +
+          (lost === '0' ? '.' : `, and ${lost} were never sent, so they are in no latency.`));
     }
     if (run.ran_out_of_orders) say('all orders were checked out before the end.');
   }
@@ -221,9 +241,8 @@ document.getElementById('title').textContent =
     several ? `settle bench: ${runs.length} runs` : runs[0].label;
 document.title = several ? `settle bench: ${runs.map((run) => run.label).join(', ')}`
                          : `settle bench: ${runs[0].label}`;
-const requests = new Set(runs.map((run) => `${run.request} at ${run.url}`));
 document.getElementById('subtitle').textContent =
-    requests.size === 1 ? [...requests][0] : `${requests.size} different requests or targets`;
+    targets.size === 1 ? [...targets][0] : `${targets.size} different requests or targets`;
 if (several) {
   document.getElementById('legend').append(...runs.map((run, i) => toggle(
       [make('span', {class: 'dot', style: `background:${colour_of(i)}`}), run.label], true,

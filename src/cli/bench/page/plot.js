@@ -13,18 +13,19 @@ function make(name, attributes, ...children) {
 
 /// 12345.6 -> "12,346"; three digits below 100.
 function number(value) {
-  if (value >= 100 || value === 0 || Number.isInteger(value)) {
-    return Math.round(value).toLocaleString('en-US');
-  }
+  if (value === 0) return '0';  // -0 too
+  if (value >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en-US');
   return String(Number(value.toPrecision(3)));
 }
 
+/// Three digits with a unit: "873 µs", "22.0 ms".
 function duration(us) {
-  if (us === 0) return '0';
-  if (us < 999.5) return `${number(Number(us.toPrecision(3)))} µs`;
-  if (us < 999500) return `${Number((us / 1e3).toPrecision(3))} ms`;
-  return `${Number((us / 1e6).toPrecision(3))} s`;
+  const [value, unit] = us < 999.5 ? [us, 'µs'] : us < 999500 ? [us / 1e3, 'ms'] : [us / 1e6, 's'];
+  const decimals = value === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(decimals)} ${unit}`;
 }
+
+const latency_axis = {title: 'latency [ms]', tick: (us) => number(us / 1e3), format: duration};
 
 /// Round numbers from 0 or `low` up to `high`, about `wanted` of them.
 function linear_ticks(low, high, wanted) {
@@ -60,8 +61,8 @@ function log_range(values) {
 }
 
 /// plot: {lines: [{name, colour, dash, points: [[x, y]...]}], x: {title, low, high, ticks: [[x,
-/// text]...], name(x)}, y: {title, log, format(y)}, shade: [from, to, text]}. Lines that jump have
-/// `step: true`. Returns a node that draws itself at the width it is given.
+/// text]...], name(x)}, y: {title, log, tick(y), format(y)}, shade: [from, to, text]}. The node
+/// draws itself at the width it is given.
 function plot_node(describe) {
   const holder = make('div', {class: 'plot'});
   let width = 0;
@@ -81,7 +82,7 @@ function drawn(plot, width) {
   const box = {left: 74, right: width - 14, top: 12, bottom: height - 46};
   const values = plot.lines.flatMap((l) => l.points.map((p) => p[1]));
   const highest = Math.max(...values, 0);
-  const [low, high] = plot.y.log ? log_range(values) : [0, highest > 0 ? highest * 1.06 : 1];
+  const [low, high] = plot.y.log ? log_range(values) : [0, highest > 0 ? highest * 1.15 : 1];
   const up = plot.y.log ? (v) => Math.log(Math.max(v, low) / low) / Math.log(high / low)
                         : (v) => v / high;
   const at_y = (v) => box.bottom - up(v) * (box.bottom - box.top);
@@ -95,12 +96,15 @@ function drawn(plot, width) {
     const y = at_y(tick);
     svg.append(make('line', {class: 'grid', x1: box.left, x2: box.right, y1: y, y2: y}),
                make('text', {x: box.left - 8, y: y + 4, 'text-anchor': 'end'},
-                    plot.y.format(tick)));
+                    plot.y.tick(tick)));
   }
+  let labelled = -Infinity;
   for (const [value, text] of plot.x.ticks) {
     const x = at_x(value);
-    svg.append(make('line', {class: 'grid', x1: x, x2: x, y1: box.top, y2: box.bottom}),
-               make('text', {x, y: box.bottom + 18, 'text-anchor': 'middle'}, text));
+    svg.append(make('line', {class: 'grid', x1: x, x2: x, y1: box.top, y2: box.bottom}));
+    if (x - labelled < 48) continue;  // it would run into the last one
+    labelled = x;
+    svg.append(make('text', {x, y: box.bottom + 18, 'text-anchor': 'middle'}, text));
   }
   const middle = (box.top + box.bottom) / 2;
   svg.append(
@@ -130,8 +134,7 @@ function line_nodes(line, at_x, at_y) {
   }
   const path = line.points.map(([x, y], i) => {
     const to = `${at_x(x).toFixed(1)} ${at_y(y).toFixed(1)}`;
-    if (i === 0) return `M${to}`;
-    return line.step ? `V${at_y(y).toFixed(1)}H${at_x(x).toFixed(1)}` : `L${to}`;
+    return (i === 0 ? 'M' : 'L') + to;
   });
   return [make('path', {class: 'line', d: path.join(''), style,
                         'stroke-dasharray': line.dash ?? 'none'})];
@@ -154,7 +157,8 @@ function pointer(svg, plot, box, at_x, at_y, width) {
     const frame = svg.getBoundingClientRect();
     const x = (event.clientX - frame.left) * width / frame.width;
     if (lines.length === 0 || x < box.left || x > box.right) return show(false);
-    const value = plot.x.low + (x - box.left) / (box.right - box.left) * (plot.x.high - plot.x.low);
+    const part = (x - box.left) / (box.right - box.left);
+    const value = plot.x.low + part * (plot.x.high - plot.x.low);
     const snapped = nearest(lines.flatMap((l) => l.points), value)[0];
     const rows = lines.map((line) => {
       const dot = make('span', {class: 'dot', style: `background:${line.colour}`});
