@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "cli/bench/page.hpp"
@@ -59,7 +58,7 @@ int write_report(const std::string& file, std::span<const bench::recorded_run> r
 
 int write_own_report(const flags& given, const bench::outcome& found) {
   const bench::recorded_run run{
-      .name = "settle bench checkout", .label = {}, .json = bench::to_json(given.wanted, found)};
+      .file = "settle bench checkout", .label = {}, .json = bench::to_json(given.wanted, found)};
   return write_report(given.report_file, {&run, 1});
 }
 
@@ -109,25 +108,21 @@ Examples:
   settle bench checkout http://127.0.0.1:8000 --path /livez       what HTTP alone costs
   settle bench checkout http://127.0.0.1:8000 --json - | jq .rate_per_s
 
-Exit code: 0 measured, 2 not possible (the message says why).)";
+Exit code: 0 measured, 2 not possible (the message says why).
+)";
 
 void add_load(CLI::App& command, flags& given) {
   bench::options& wanted = given.wanted;
-  auto* connections =
-      add_number<std::uint64_t>(command, "--connections", wanted.connections, 1, 100'000, "N",
-                                "Requests under way at once; with --rate at most so many");
-  auto* users = add_number<std::uint64_t>(command, "--users", wanted.users, 1, 100'000, "N",
-                                          "Users, each with a connection of its own")
-                    ->default_str("")
-                    ->excludes(connections);
+  add_number<std::uint64_t>(command, "--connections", wanted.connections, 1, 100'000, "N",
+                            "Requests under way at once; with --rate at most so many");
+  add_number<std::uint64_t>(command, "--users", wanted.users, 1, 100'000, "N",
+                            "Users, each with a connection of its own")
+      ->default_str("");
   add_number<double>(command, "--think", wanted.think_s, 0, 3'600, "SECONDS",
-                     "From an answer to the same user's next request")
-      ->needs(users);
-  auto* rate = add_number<double>(command, "--rate", wanted.per_second, 0.01, 10'000'000, "R",
-                                  "Requests a second that are meant to be sent")
-                   ->default_str("")
-                   ->excludes(users);
-  static_cast<void>(rate);
+                     "From an answer to the same user's next request");
+  add_number<double>(command, "--rate", wanted.per_second, 0.01, 10'000'000, "R",
+                     "Requests a second that are meant to be sent")
+      ->default_str("");
   command.add_flag("--exponential", given.exponential,
                    "Exponentially distributed think times, or times between requests");
   add_number<double>(command, "--duration", wanted.duration_s, 0.1, 86'400, "SECONDS",
@@ -148,41 +143,56 @@ void add_contents(CLI::App& command, flags& given) {
   bench::options& wanted = given.wanted;
   bench::workload& bought = wanted.bought;
   constexpr std::uint64_t most = 100'000'000;
-  std::vector<CLI::Option*> of_setup;
-  const auto add = [&](CLI::Option* option) {
-    of_setup.push_back(option);
-    return option;
-  };
   add_number<std::uint64_t>(command, "--orders", bought.orders, 1, most, "N",
-                            "Orders to fill the shop with; by default 1000000, or 100000 where "
-                            "they are created one by one")
+                            "Orders to fill the shop with; 1000000, or 100000 if one by one")
       ->default_str("");
-  add(add_number<std::uint64_t>(command, "--items", bought.items, 1, most, "N",
-                                "Items to fill the shop with"));
-  add(add_number<std::uint64_t>(command, "--user-rows", bought.users, 1, most, "N",
-                                "Users to fill the shop with"));
-  auto* hot = add(command.add_flag("--hot", given.hot, "Everybody buys the same item"));
-  add(add_number<double>(command, "--zipf", bought.theta, 0.01, 10, "THETA",
-                         "Item r is bought in proportion to 1 / (r + 1)^THETA; users stay uniform")
-          ->default_str("")
-          ->excludes(hot));
-  add(add_number<std::uint64_t>(command, "--items-per-order", bought.items_per_order, 1, 1'000, "N",
-                                "Lines of an order, a piece each"));
-  auto* failing = add(add_number<double>(command, "--failing", bought.failing, 0, 1, "SHARE",
-                                         "Share of the checkouts that must be refused"));
-  add(command
-          .add_option("--failing-for", given.failing_for,
-                      "What they lack: credit (before stock is touched, in most shops) or stock "
-                      "(so that the charge is given back)")
-          ->check(CLI::IsMember({"credit", "stock"}).description(""))
-          ->type_name("WHAT")
-          ->capture_default_str()
-          ->needs(failing));
-  auto* no_setup = add_switch_off(command, "setup", wanted.setup,
-                                  "Take the shop as it is: orders 0, 1, ... must be there");
-  for (CLI::Option* each : of_setup) no_setup->excludes(each);
+  add_number<std::uint64_t>(command, "--items", bought.items, 1, most, "N",
+                            "Items to fill the shop with");
+  add_number<std::uint64_t>(command, "--user-rows", bought.users, 1, most, "N",
+                            "Users to fill the shop with");
+  command.add_flag("--hot", given.hot, "Everybody buys the same item");
+  add_number<double>(command, "--zipf", bought.theta, 0.01, 10, "THETA",
+                     "Item r is bought in proportion to 1 / (r + 1)^THETA; users stay uniform")
+      ->default_str("");
+  add_number<std::uint64_t>(command, "--items-per-order", bought.items_per_order, 1, 1'000, "N",
+                            "Lines of an order, a piece each");
+  add_number<double>(command, "--failing", bought.failing, 0, 1, "SHARE",
+                     "Share of the checkouts that must be refused, 0 to 1");
+  command.add_option("--failing-for", given.failing_for, "What those lack: credit or stock")
+      ->check(CLI::IsMember({"credit", "stock"}).description(""))
+      ->type_name("WHAT")
+      ->capture_default_str();
+  add_switch_off(command, "setup", wanted.setup,
+                 "Take the shop as it is: orders 0, 1, ... must be there");
   command.add_flag("--repeat", wanted.repeat,
                    "Begin again with the first order when all are checked out");
+}
+
+/// Flags that say nothing together. Checked here and not by CLI11, which would list it all in the
+/// help.
+void check_combinations(const CLI::App& command) {
+  const auto given = [&](const char* flag) { return command.count(flag) > 0; };
+  const auto refuse = [&](const char* flag, const char* other) {
+    if (given(flag) && given(other)) {
+      throw CLI::ValidationError(flag, fmt::format("cannot be combined with {}", other));
+    }
+  };
+  refuse("--users", "--connections");
+  refuse("--users", "--rate");
+  refuse("--hot", "--zipf");
+  for (const char* flag : {"--hot", "--zipf", "--items-per-order", "--failing"}) {
+    refuse(flag, "--no-setup");
+    refuse(flag, "--path");
+  }
+  refuse("--items", "--no-setup");
+  refuse("--user-rows", "--no-setup");
+  if (given("--think") && !given("--users")) throw CLI::ValidationError("--think", "needs --users");
+  if (given("--failing-for") && !given("--failing")) {
+    throw CLI::ValidationError("--failing-for", "needs --failing");
+  }
+  if (given("--exponential") && !given("--users") && !given("--rate")) {
+    throw CLI::ValidationError("--exponential", "needs --users or --rate");
+  }
 }
 
 void add_checkout(CLI::App& app, std::function<int()>& run) {
@@ -204,7 +214,10 @@ void add_checkout(CLI::App& app, std::function<int()>& run) {
       ->add_option("--report", given->report_file,
                    "Write a page with plots to this file; `settle bench report` compares runs")
       ->type_name("FILE.html");
-  command->final_callback([given, &run] { run = [given] { return run_checkout(*given); }; });
+  command->final_callback([given, command, &run] {
+    check_combinations(*command);
+    run = [given] { return run_checkout(*given); };
+  });
 }
 
 struct report_flags {
@@ -219,7 +232,7 @@ int run_report(const report_flags& given) {
   for (std::size_t i = 0; i < given.files.size(); ++i) {
     auto text = report::read_file(given.files[i]);
     if (!text) return fail(text.error().detail);
-    runs.push_back({.name = std::filesystem::path(given.files[i]).stem().string(),
+    runs.push_back({.file = given.files[i],
                     .label = i < given.labels.size() ? given.labels[i] : std::string(),
                     .json = std::move(*text)});
   }
@@ -235,7 +248,8 @@ Examples:
   settle bench report before.json after.json --html compare.html
   settle bench report a.json b.json --label 'one thread' --label 'two threads' --html threads.html
 
-Exit code: 0 written, 2 not possible (the message says why).)";
+Exit code: 0 written, 2 not possible (the message says why).
+)";
 
 void add_report(CLI::App& app, std::function<int()>& run) {
   auto given = std::make_shared<report_flags>();

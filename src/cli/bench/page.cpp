@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <filesystem>
 
 namespace settle::bench {
 namespace {
@@ -18,7 +19,7 @@ result<json::object> parse(const recorded_run& run) {
   boost::system::error_code failure;
   json::value parsed = json::parse(run.json, failure);
   if (failure || !parsed.is_object()) {
-    return error{errc::invalid, fmt::format("{} is not JSON of settle bench", run.name)};
+    return error{errc::invalid, fmt::format("{} is not JSON of settle bench", run.file)};
   }
   json::object& object = parsed.as_object();
   for (const char* key : needed) {
@@ -26,7 +27,7 @@ result<json::object> parse(const recorded_run& run) {
     return error{errc::invalid,
                  fmt::format("{} was not written by this version of settle bench checkout --json: "
                              "it has no {}",
-                             run.name, key)};
+                             run.file, key)};
   }
   return std::move(object);
 }
@@ -37,7 +38,7 @@ std::string label_of(const recorded_run& run, const json::object& parsed) {
   if (own != nullptr && own->is_string() && !own->as_string().empty()) {
     return std::string(own->as_string());
   }
-  return run.name;
+  return std::filesystem::path(run.file).stem().string();
 }
 
 /// Inside a script element only `<` can end it.

@@ -15,7 +15,7 @@ constexpr std::size_t most_runs_of_a_page = 8;  // as many colours can be told a
 
 /// What `settle bench checkout --json` wrote.
 struct recorded_run {
-  std::string name;   ///< of the file; stands for a label where there is none
+  std::string file;   ///< its name stands for a label where there is none
   std::string label;  ///< goes before the one that was recorded; may be empty
   std::string json;
 };

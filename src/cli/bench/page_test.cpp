@@ -6,9 +6,9 @@ namespace settle::bench {
 namespace {
 
 /// As `settle bench checkout` writes it, with this label.
-recorded_run run(const std::string& name, const std::string& own_label = "",
+recorded_run run(const std::string& file, const std::string& own_label = "",
                  const std::string& label = "") {
-  return {.name = name,
+  return {.file = file,
           .label = label,
           .json = R"({"label": ")" + own_label + R"(", "url": "http://127.0.0.1:1", "request": "r",
       "connections": 1, "measured_s": 1.0, "started_at_s": 1, "rate_per_s": 4321.5,
@@ -52,7 +52,7 @@ TEST(report_page, page_loads_nothing_from_elsewhere) {
 
 TEST(report_page, label_is_the_given_one_or_the_recorded_one_or_the_file) {
   const std::string page =
-      page_of({run("file-a", "own-a", "given-a"), run("file-b", "own-b"), run("file-c")});
+      page_of({run("file-a", "own-a", "given-a"), run("file-b", "own-b"), run("in/file-c.json")});
   for (const char* there : {R"("label":"given-a")", R"("label":"own-b")", R"("label":"file-c")"}) {
     EXPECT_NE(page.find(there), page.npos) << there;
   }
@@ -74,7 +74,7 @@ TEST(report_page, label_cannot_end_the_script_or_become_a_mark) {
 
 TEST(report_page, what_is_no_run_is_refused_with_its_name) {
   for (const char* text : {"", "nonsense", "[]", "{}", R"({"rate_per_s": 1})"}) {
-    const recorded_run wrong{.name = "wrong.json", .label = {}, .json = text};
+    const recorded_run wrong{.file = "wrong.json", .label = {}, .json = text};
     const auto page = report_page({&wrong, 1});
     ASSERT_FALSE(page) << text;
     EXPECT_NE(page.error().detail.find("wrong.json"), std::string::npos);

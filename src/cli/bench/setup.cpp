@@ -41,11 +41,17 @@ std::vector<std::string> batch_inits(const shop_rows& rows) {
   return paths;
 }
 
+/// An answer may be a page.
+std::string first_line(const std::string& body) {
+  return body.substr(0, std::min<std::size_t>(body.find_first_of("\r\n"), 300));
+}
+
 error refused(const std::string& path, const http::answer& answer) {
   std::string advice;
   if (answer.outcome != http::fate::answered) {
     advice = "Is the shop still running? Its log should say more.";
-  } else if (answer.status == 403 || answer.status == 404 || answer.status == 405) {
+  } else if (answer.status == 403 || answer.status == 404 || answer.status == 405 ||
+             answer.status == 501) {
     advice =
         "This shop does not offer batch_init. Fill it some other way with orders, items and users "
         "0, 1, 2, ..., and run again with --no-setup --orders N; or use --path to GET one path.";
@@ -58,7 +64,7 @@ error refused(const std::string& path, const http::answer& answer) {
   return {errc::unavailable,
           fmt::format("setup: POST {} {}: {}\n{}", path,
                       answered ? fmt::format("answered {}", answer.status) : "failed",
-                      answered ? answer.body.substr(0, 500) : answer.failure, advice)};
+                      answered ? first_line(answer.body) : answer.failure, advice)};
 }
 
 result<void> run_batch_inits(const http::url& target, const shop_rows& rows,
@@ -126,10 +132,12 @@ class order_maker final : public http::traffic {
       mine.rest_until = reply.done + std::chrono::seconds(pause_s);
     } else if (reply.status != 200) {
       fail(path_of(mine), reply.status == 0 ? std::string(reply.failure)
-                                            : fmt::format("{} {}", reply.status, reply.body));
+                                            : fmt::format("{} {}", reply.status,
+                                                          first_line(std::string(reply.body))));
     } else if (mine.id.empty()) {
       mine.id = order_id_in(reply.body);
-      if (mine.id.empty()) fail(path_of(mine), fmt::format("no order_id in {}", reply.body));
+      if (mine.id.empty())
+        fail(path_of(mine), fmt::format("no order_id in {}", first_line(std::string(reply.body))));
     } else {
       mine.left.pop_back();
     }

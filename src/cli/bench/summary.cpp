@@ -137,7 +137,7 @@ std::string summary(const options& wanted, const outcome& found) {
   std::vector<std::vector<std::string>> rows = {{"", "found"}};
   rows.push_back({"rate", per_second(found.rate())});
   if (wanted.kind != mode::connections) {
-    rows.push_back({"rate asked for", per_second(found.intended_rate(wanted))});
+    rows.push_back({"rate intended", per_second(found.intended_rate(wanted))});
   }
   rows.push_back({"latency mean", report::duration(rounded(m.latency.mean()))});
   for (const auto& [name, fraction] : quantiles) {

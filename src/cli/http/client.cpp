@@ -315,7 +315,9 @@ class client::loop {
 
  private:
   static error cannot_reach(const url& target, std::string_view why) {
-    return {errc::unavailable, fmt::format("cannot reach {}: {}", target.text(), why)};
+    return {errc::unavailable,
+            fmt::format("cannot reach {}: {}. Is the shop running, and is this its address?",
+                        target.text(), why)};
   }
 
   /// Lets the connections go on whose waiting has ended. A new alarm that is due already waits for

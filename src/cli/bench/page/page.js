@@ -162,7 +162,7 @@ function rows() {
   const statuses = [...new Set(runs.flatMap((run) => Object.keys(run.answers)))].sort();
   return [
     {name: 'rate', value: (r) => r.rate_per_s, format: (v) => `${number(v)} /s`, best: Math.max},
-    {name: 'rate asked for', value: (r) => r.load.intended_rate_per_s,
+    {name: 'rate intended', value: (r) => r.load.intended_rate_per_s,
      format: (v) => `${number(v)} /s`},
     ...quantiles.map((q) => ({name: `latency ${q}`, value: (r) => r.latency_us[q],
                               format: duration, best: Math.min})),
