@@ -11,6 +11,7 @@ from settle_process import PROGRAM, SettleProcess
 from shop import Shop
 
 SMALL = ["--orders", "20000", "--items", "1000", "--user-rows", "1000"]
+FEW = ["--orders", "4000", "--items", "1000", "--user-rows", "1000"]
 BRIEF = ["--duration", "1.5", "--warmup", "0.5"]
 
 
@@ -87,7 +88,7 @@ def test_many_users_with_one_generator_thread(target):
 @pytest.mark.parametrize("lack", ["credit", "stock"])
 @pytest.mark.parametrize("orders", [[], ["--items-per-order", "3"]])
 def test_failing_share_comes_out(target, lack, orders):
-    run = measure(target.port, *SMALL, *BRIEF, "--failing", "0.2", "--failing-for", lack,
+    run = measure(target.port, *FEW, *BRIEF, "--failing", "0.2", "--failing-for", lack,
                   "--rate", "1000", *orders)
     exact = bool(orders)
     assert run["workload"]["orders_by"] == ("create" if exact else "batch_init")

@@ -19,6 +19,8 @@ using std::chrono::duration_cast;
 constexpr double late_s = 0.01;
 // Behind for less than this is the ordinary unevenness of a target that keeps up.
 constexpr double behind_s = 0.1;
+// Besides connections: standard streams, libraries, a poller for each thread.
+constexpr std::uint64_t other_files = 300;
 
 clock::duration whole(double seconds) {
   return duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
@@ -108,6 +110,13 @@ result<void> set_up(const options& wanted, load_plan& plan, outcome& found,
 }
 
 result<std::vector<http::client>> open_clients(const options& wanted) {
+  const std::uint64_t files = http::allow_many_connections();
+  if (wanted.all_connections() + other_files > files) {
+    return error{errc::invalid,
+                 fmt::format("{} connections need more open files than this system permits, {}: "
+                             "use fewer, or raise its limit (ulimit -Hn)",
+                             report::grouped(wanted.all_connections()), report::grouped(files))};
+  }
   std::vector<http::client> clients;
   for (std::uint64_t i = 0; i < wanted.threads; ++i) {
     const portion part = portion_of(wanted.all_connections(), wanted.threads, i);

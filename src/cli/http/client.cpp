@@ -379,11 +379,12 @@ std::string request_text(const url& target, std::string_view method, std::string
   return text;
 }
 
-void allow_many_connections() {
+std::size_t allow_many_connections() {
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
+  return files.rlim_max;
 }
 
 }  // namespace settle::http
