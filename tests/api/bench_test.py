@@ -70,12 +70,13 @@ def test_connections_measure_checkouts_second_by_second(target):
 
 @pytest.mark.parametrize("spacing", [[], ["--exponential"], ["--threads", "2"]])
 def test_rate_is_kept(target, spacing):
-    run = measure_calmly(target.port, "--rate", "500", "--duration", "3", "--warmup", "0.5", *SMALL, *spacing)
+    run = measure_calmly(target.port, "--rate", "500", "--duration", "3", "--warmup", "0.5",
+                         *SMALL, *spacing)
     # A Poisson process of 1,500 events: five standard deviations.
     assert run["rate_per_s"] == pytest.approx(500, rel=0.13 if "--exponential" in spacing else 0.05)
     assert run["load"]["intended_rate_per_s"] == 500
     assert not run["load"]["fell_behind"]
-    assert run["load"]["not_sent"] == 0
+    assert run["load"]["not_sent"] < 50  # what 0.1 s behind may leave
     assert set(run["answers"]) == {"200"}
 
 
