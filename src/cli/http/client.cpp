@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <queue>
 #include <system_error>
 #include <utility>
@@ -64,6 +65,23 @@ struct endpoint {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
 };
 
+/// The first port that the system gives to outgoing connections; 0 if unknown.
+std::uint32_t first_local_port() {
+  std::uint32_t first = 0;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
+  return first;
+}
+
+/// Linux tries all ports of one parity before the others, so beyond half of the range each
+/// connect() searches for a millisecond. Half of the connections begin with the other parity.
+void use_other_parity(const descriptor& socket, std::uint32_t first_port) {
+  constexpr int ip_local_port_range = 51;     // Linux 6.3; not in all headers
+  const std::uint32_t from = first_port + 1;  // up to the end of the system's range
+  if (first_port > 0) {
+    ::setsockopt(socket.get(), IPPROTO_IP, ip_local_port_range, &from, sizeof from);
+  }
+}
+
 descriptor open_socket(const endpoint& to, int more_flags) {
   descriptor opened(::socket(to.family, SOCK_STREAM | SOCK_CLOEXEC | more_flags, IPPROTO_TCP));
   if (opened.is_open()) {
@@ -82,6 +100,7 @@ struct alarm {
 /// What connections share. One thread, so nothing in it is locked.
 struct shared_state {
   endpoint target;
+  std::uint32_t first_port = first_local_port();
   clock::duration timeout{};
   descriptor poller;
   traffic* source = nullptr;
@@ -163,6 +182,7 @@ class connection {
     reused_ = false;
     socket_ = open_socket(shared_.target, SOCK_NONBLOCK);
     if (!socket_.is_open()) return fail(fate::not_sent, text_of(errno));
+    if (index_ % 2 == 1) use_other_parity(socket_, shared_.first_port);
     epoll_event wanted{};
     wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     wanted.data.ptr = this;
