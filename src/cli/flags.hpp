@@ -20,10 +20,10 @@ CLI::Option* add_number(CLI::App& command, const std::string& name, Number& valu
 }
 
 /// `--no-NAME` turns `value` off; `--NAME` is understood, too, but not worth a line of help.
-inline void add_switch_off(CLI::App& command, const std::string& name, bool& value,
-                           const std::string& help) {
+inline CLI::Option* add_switch_off(CLI::App& command, const std::string& name, bool& value,
+                                   const std::string& help) {
   command.add_flag("--" + name, value)->group("");
-  command.add_flag_callback(
+  return command.add_flag_callback(
       "--no-" + name, [&value] { value = false; }, help);
 }
 

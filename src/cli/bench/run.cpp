@@ -1,12 +1,13 @@
 #include "cli/bench/run.hpp"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <atomic>
 #include <thread>
 #include <vector>
 
-#include "cli/http/fan_out.hpp"
+#include "cli/bench/setup.hpp"
 #include "cli/report/numbers.hpp"
 
 namespace settle::bench {
@@ -14,53 +15,37 @@ namespace {
 
 using std::chrono::duration_cast;
 
-constexpr auto setup_timeout = std::chrono::minutes(30);
-// Enough of everything for every order, and still within 32 bits for shops that use them.
-constexpr std::uint64_t price = 1;
-constexpr std::uint64_t plenty = 1'000'000'000;
+// A request sent later than this after its moment was late by the generator's fault.
+constexpr double late_s = 0.01;
+// Behind for less than this is the ordinary unevenness of a target that keeps up.
+constexpr double behind_s = 0.1;
+// Besides connections: standard streams, libraries, a poller for each thread.
+constexpr std::uint64_t other_files = 300;
 
-http::clock::duration whole(double seconds) {
-  return duration_cast<http::clock::duration>(std::chrono::duration<double>(seconds));
+clock::duration whole(double seconds) {
+  return duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-result<double> fill_the_shop(const options& wanted, report::progress& progress) {
-  auto client = http::client::open(wanted.target, 1, setup_timeout);
-  if (!client) return client.error();
-  http::fan_out send(*client, wanted.target, {}, 0);
-  const http::clock::time_point began = http::clock::now();
-  const std::string paths[] = {
-      fmt::format("/stock/batch_init/{}/{}/{}", wanted.items, plenty, price),
-      fmt::format("/payment/batch_init/{}/{}", wanted.users, plenty),
-      fmt::format("/orders/batch_init/{}/{}/{}/{}", wanted.orders, wanted.items, wanted.users,
-                  price)};
-  progress.begin("setup by batch_init", std::size(paths));
-  std::uint64_t done = 0;
-  for (const std::string& path : paths) {
-    const http::request request{.path = path, .idempotency_key = {}, .repeatable = true};
-    const http::answer answer = send.run({&request, 1}).front();
-    if (answer.status != 200) {
-      return error{
-          errc::unavailable,
-          fmt::format("setup: POST {} answered {} {}\nIf the shop does not allow "
-                      "batch_init, fill it some other way and use --no-setup.",
-                      path, answer.status, answer.status == 0 ? answer.failure : answer.body)};
-    }
-    progress.update(++done, "");
-  }
-  return std::chrono::duration<double>(http::clock::now() - began).count();
+std::string note(const load_plan& plan, double rate) {
+  std::string text = fmt::format("{}/s", report::grouped(static_cast<std::uint64_t>(rate)));
+  const double behind =
+      std::chrono::duration<double>(clock::duration(plan.behind.load(std::memory_order_relaxed)))
+          .count();
+  if (behind > behind_s) text += fmt::format("  {:.1f} s behind", behind);
+  return text;
 }
 
-void show_progress(const load_plan& plan, const options& wanted, const std::atomic<bool>& finished,
+void show_progress(const load_plan& plan, const std::atomic<bool>& finished,
                    report::progress& progress) {
-  const http::clock::time_point began = http::clock::now();
-  const auto total = static_cast<std::uint64_t>((wanted.warmup_s + wanted.duration_s) * 1000);
+  const auto total = static_cast<std::uint64_t>(
+      duration_cast<std::chrono::milliseconds>(plan.measure_to - plan.begin).count());
   progress.begin("warm-up", total);
   std::uint64_t before = 0;
-  http::clock::time_point last = began;
+  clock::time_point last = plan.begin;
   bool warm = false;
   while (!finished) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    const http::clock::time_point now = http::clock::now();
+    const clock::time_point now = clock::now();
     if (now - last < std::chrono::milliseconds(500)) continue;
     const std::uint64_t answered = plan.answered.load(std::memory_order_relaxed);
     const double rate =
@@ -71,10 +56,20 @@ void show_progress(const load_plan& plan, const options& wanted, const std::atom
       warm = true;
       progress.begin("measuring", total);
     }
-    const auto passed = duration_cast<std::chrono::milliseconds>(now - began).count();
-    progress.update(static_cast<std::uint64_t>(passed),
-                    fmt::format("{}/s", report::grouped(static_cast<std::uint64_t>(rate))));
+    const auto passed = duration_cast<std::chrono::milliseconds>(now - plan.begin).count();
+    progress.update(static_cast<std::uint64_t>(passed), note(plan, rate));
   }
+}
+
+/// How many of `all` the thread has, and how many the ones before it.
+struct portion {
+  std::uint64_t before;
+  std::uint64_t mine;
+};
+portion portion_of(std::uint64_t all, std::uint64_t threads, std::uint64_t index) {
+  const std::uint64_t less = all / threads;
+  const std::uint64_t left = all % threads;
+  return {less * index + std::min(index, left), less + (index < left ? 1 : 0)};
 }
 
 /// Every thread has a client and a load of its own; they share the plan.
@@ -83,10 +78,13 @@ std::unique_ptr<measurement> generate(load_plan& plan, std::vector<http::client>
   std::vector<std::unique_ptr<measurement>> parts(clients.size());
   std::vector<std::thread> threads;
   std::atomic<bool> finished = false;
-  std::thread painter([&] { show_progress(plan, wanted, finished, progress); });
+  std::thread painter([&] { show_progress(plan, finished, progress); });
   for (std::size_t i = 0; i < clients.size(); ++i) {
     threads.emplace_back([&, i] {
-      load mine(plan);
+      // Otherwise Linux wakes a thread up to 50 us after its moment.
+      prctl(PR_SET_TIMERSLACK, 1UL);
+      const portion part = portion_of(wanted.all_connections(), wanted.threads, i);
+      load mine(plan, i, part.mine, part.before);
       clients[i].run(mine);
       parts[i] = mine.take();
     });
@@ -98,54 +96,112 @@ std::unique_ptr<measurement> generate(load_plan& plan, std::vector<http::client>
   return std::move(parts[0]);
 }
 
+result<void> set_up(const options& wanted, load_plan& plan, outcome& found,
+                    report::progress& progress) {
+  const clock::time_point began = clock::now();
+  auto orders = fill_shop(wanted.target, wanted.bought, found.rows, wanted.seed, progress);
+  if (!orders) return orders.error();
+  plan.orders = std::move(*orders);
+  found.setup_s = std::chrono::duration<double>(clock::now() - began).count();
+  progress.line(fmt::format("setup: {} orders, {} items, {} users in {:.2f} s",
+                            report::grouped(found.rows.orders), report::grouped(found.rows.items),
+                            report::grouped(found.rows.users), found.setup_s));
+  return {};
+}
+
+result<std::vector<http::client>> open_clients(const options& wanted) {
+  const std::uint64_t files = http::allow_many_connections();
+  if (wanted.all_connections() + other_files > files) {
+    return error{errc::invalid,
+                 fmt::format("{} connections need more open files than this system permits, {}: "
+                             "use fewer, or raise its limit (ulimit -Hn)",
+                             report::grouped(wanted.all_connections()), report::grouped(files))};
+  }
+  std::vector<http::client> clients;
+  for (std::uint64_t i = 0; i < wanted.threads; ++i) {
+    const portion part = portion_of(wanted.all_connections(), wanted.threads, i);
+    auto client = http::client::open(wanted.target, part.mine, whole(wanted.timeout_s));
+    if (!client) return client.error();
+    clients.push_back(std::move(*client));
+  }
+  return clients;
+}
+
+error nothing_measured(const outcome& found) {
+  if (found.ran_out) {
+    return {errc::invalid, fmt::format("all {} orders were checked out before the warm-up had "
+                                       "ended: use more --orders, or --repeat",
+                                       report::grouped(found.rows.orders))};
+  }
+  const auto& errors = found.measured->errors;
+  if (errors.empty()) {
+    return {errc::invalid,
+            "nothing was answered inside the measured window: use a longer --duration"};
+  }
+  return {errc::unavailable, fmt::format("no request was answered: {}", errors.begin()->first)};
+}
+
 }  // namespace
 
 double outcome::rate() const {
   return window_s > 0 ? static_cast<double>(measured->answered_in_window) / window_s : 0;
 }
 
+double outcome::intended_rate(const options& wanted) const {
+  if (wanted.kind == mode::rate) return wanted.per_second;
+  if (wanted.kind == mode::connections) return 0;
+  return static_cast<double>(wanted.users) / (wanted.think_s + measured->latency.mean() / 1e9);
+}
+
+double outcome::failing_share() const {
+  const auto done = static_cast<double>(measured->count(verdict::done));
+  const auto refused = static_cast<double>(measured->count(verdict::refused));
+  return done + refused > 0 ? refused / (done + refused) : 0;
+}
+
+bool outcome::generator_was_late(const options& wanted) const {
+  if (wanted.kind == mode::connections) return false;
+  return measured->late.mean() / 1e9 > late_s;
+}
+
+bool outcome::fell_behind() const {
+  return measured->most_behind_s > behind_s;
+}
+
 result<outcome> run(const options& wanted, report::progress& progress) {
   outcome found;
-  if (wanted.setup && wanted.path.empty()) {
-    auto took = fill_the_shop(wanted, progress);
-    if (!took) return took.error();
-    found.setup_s = *took;
-    progress.line(fmt::format("setup: {} orders, {} items, {} users in {:.2f} s",
-                              report::grouped(wanted.orders), report::grouped(wanted.items),
-                              report::grouped(wanted.users), *took));
-  }
-  std::vector<http::client> clients;
-  for (std::uint64_t i = 0; i < wanted.threads; ++i) {
-    const std::uint64_t mine =
-        wanted.connections / wanted.threads + (i < wanted.connections % wanted.threads ? 1 : 0);
-    auto client = http::client::open(wanted.target, mine, whole(wanted.timeout_s));
-    if (!client) return client.error();
-    clients.push_back(std::move(*client));
-  }
+  found.rows = rows_for(wanted.bought);
   load_plan plan;
+  plan.orders = order_ids::numbered(found.rows.orders);
+  if (wanted.setup && wanted.checks_out()) {
+    if (auto filled = set_up(wanted, plan, found, progress); !filled) return filled.error();
+  }
+  auto clients = open_clients(wanted);
+  if (!clients) return clients.error();
   plan.target = wanted.target;
   plan.path = wanted.path;
-  plan.orders = wanted.orders;
   plan.repeat = wanted.repeat;
-  plan.measure_from = http::clock::now() + whole(wanted.warmup_s);
+  plan.kind = wanted.kind;
+  plan.threads = wanted.threads;
+  plan.users = wanted.users;
+  plan.think_s = wanted.think_s;
+  plan.per_second = wanted.per_second;
+  plan.spread = wanted.spread;
+  plan.seed = wanted.seed;
+  found.started_at_s = std::chrono::duration_cast<std::chrono::seconds>(
+                           std::chrono::system_clock::now().time_since_epoch())
+                           .count();
+  plan.begin = clock::now();
+  plan.measure_from = plan.begin + whole(wanted.warmup_s);
   plan.measure_to = plan.measure_from + whole(wanted.duration_s);
-  found.measured = generate(plan, clients, wanted, progress);
-  http::clock::time_point end = plan.measure_to;
-  if (const http::clock::rep at = plan.ran_out_at; at != 0) {
+  found.measured = generate(plan, *clients, wanted, progress);
+  clock::time_point end = plan.measure_to;
+  if (const clock::rep at = plan.ran_out_at; at != 0) {
     found.ran_out = true;
-    end = http::clock::time_point(http::clock::duration(at));
+    end = clock::time_point(clock::duration(at));
   }
   found.window_s = std::chrono::duration<double>(end - plan.measure_from).count();
-  if (found.window_s <= 0 || found.measured->latency.count() == 0) {
-    return error{
-        errc::invalid,
-        found.ran_out ? fmt::format("all {} orders were checked out before the warm-up "
-                                    "had ended: use more --orders, or --repeat",
-                                    report::grouped(wanted.orders))
-        : found.measured->errors.empty()
-            ? "nothing was answered inside the measured window: use a longer --duration"
-            : fmt::format("no request was answered: {}", found.measured->errors.begin()->first)};
-  }
+  if (found.window_s <= 0 || found.measured->latency.count() == 0) return nothing_measured(found);
   return found;
 }
 

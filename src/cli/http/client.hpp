@@ -79,7 +79,7 @@ class client {
 std::string request_text(const url& target, std::string_view method, std::string_view path,
                          std::string_view idempotency_key = {});
 
-/// Lets this process open as many connections as the system permits it.
-void allow_many_connections();
+/// Lets this process open as many files as the system permits it, and returns how many those are.
+std::size_t allow_many_connections();
 
 }  // namespace settle::http

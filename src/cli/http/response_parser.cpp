@@ -15,7 +15,8 @@ char lower(char c) {
 }
 
 bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -46,7 +47,8 @@ bool lists(std::string_view list, std::string_view word) {
 }  // namespace
 
 void response_parser::reset() {
-  part_ = part::head;
+  part_ = part::status;
+  head_bytes_ = 0;
   line_.clear();
   body_.clear();
   status_ = 0;
@@ -65,16 +67,9 @@ response_parser::state response_parser::feed(std::string_view bytes, std::size_t
       read_content(rest);
       continue;
     }
-    if (!read_line(rest)) break;
-    if (part_ == part::head) {
-      read_head();
-    } else if (part_ == part::chunk_size) {
-      read_chunk_size();
-    } else if (part_ == part::chunk_end) {
-      part_ = line_.empty() ? part::chunk_size : part::bad;
-    } else if (line_.empty()) {  // the end of the trailer
-      part_ = part::complete;
-    }
+    std::string_view line;
+    if (!take_line(rest, line)) break;
+    read_line(line);
     line_.clear();
   }
   used = bytes.size() - rest.size();
@@ -88,52 +83,54 @@ response_parser::state response_parser::end_of_stream() {
   return state::done;
 }
 
-/// Appends to line_ until it is whole: the head up to its empty line, else one line. The line end
-/// is left out.
-bool response_parser::read_line(std::string_view& rest) {
-  const std::string_view end = part_ == part::head ? "\r\n\r\n" : "\r\n";
-  // The end may have begun in what came before.
-  const std::size_t from = line_.size() < end.size() ? 0 : line_.size() - end.size() + 1;
-  const std::size_t before = line_.size();
-  // One look at the fresh bytes is the usual case, and then nothing is copied twice.
-  if (before == 0) {
-    const std::size_t at = rest.find(end);
-    if (at != std::string_view::npos) {
-      line_.assign(rest.substr(0, at));
-      rest.remove_prefix(at + end.size());
-      return true;
-    }
-  }
-  line_.append(rest);
-  const std::size_t at = line_.find(end, from);
-  if (at == std::string::npos) {
-    rest = {};
-    if (line_.size() > largest_head) part_ = part::bad;
+/// A line without its end. What is not whole yet is kept in line_; usually nothing is copied.
+bool response_parser::take_line(std::string_view& rest, std::string_view& line) {
+  const std::size_t end = rest.find('\n');
+  const std::size_t taken = end == std::string_view::npos ? rest.size() : end + 1;
+  head_bytes_ += taken;
+  if (head_bytes_ > largest_head) {
+    part_ = part::bad;
     return false;
   }
-  rest.remove_prefix(at + end.size() - before);
-  line_.resize(at);
+  line = rest.substr(0, taken);
+  if (end == std::string_view::npos || !line_.empty()) line = line_.append(line);
+  rest.remove_prefix(taken);
+  if (end == std::string_view::npos) return false;
+  if (!line.ends_with("\r\n")) {
+    part_ = part::bad;
+    return false;
+  }
+  line.remove_suffix(2);
   return true;
 }
 
-void response_parser::read_head() {
-  std::string_view head = line_;
-  bool first = true;
-  while (!head.empty()) {
-    const std::size_t end = std::min(head.find("\r\n"), head.size());
-    const std::string_view line = head.substr(0, end);
-    if (first && !read_status_line(line)) {
-      part_ = part::bad;
-      return;
-    }
-    if (!first) read_field(line);
-    first = false;
-    head.remove_prefix(std::min(end + 2, head.size()));
-  }
-  if (first || part_ == part::bad) {
-    part_ = part::bad;
-  } else {
-    choose_body();
+void response_parser::read_line(std::string_view line) {
+  switch (part_) {
+    case part::status:
+      part_ = read_status_line(line) ? part::field : part::bad;
+      break;
+    case part::field:
+      if (line.empty()) {
+        choose_body();
+      } else {
+        read_field(line);
+      }
+      break;
+    case part::chunk_size:
+      read_chunk_size(line);
+      break;
+    case part::chunk_end:
+      part_ = line.empty() ? part::chunk_size : part::bad;
+      break;
+    case part::trailer:
+      if (line.empty()) part_ = part::complete;
+      break;
+    case part::length:
+    case part::until_close:
+    case part::chunk:
+    case part::complete:
+    case part::bad:
+      break;  // has no lines
   }
 }
 
@@ -153,9 +150,9 @@ void response_parser::read_field(std::string_view line) {
     return;
   }
   const std::string_view name = line.substr(0, colon);
-  const std::string_view value = trimmed(line.substr(colon + 1));
+  const std::string_view value = line.substr(colon + 1);
   if (same_word(name, "content-length")) {
-    length_ = number<std::size_t>(value);
+    length_ = number<std::size_t>(trimmed(value));
     if (!length_ || *length_ > largest_body) part_ = part::bad;
   } else if (same_word(name, "transfer-encoding")) {
     chunked_ = lists(value, "chunked");
@@ -164,7 +161,7 @@ void response_parser::read_field(std::string_view line) {
     if (lists(value, "keep-alive")) keep_alive_ = true;
   } else if (same_word(name, "retry-after")) {
     // A date is allowed too; the caller's own pause will do then.
-    retry_after_s_ = number<int>(value).value_or(1);
+    retry_after_s_ = number<int>(trimmed(value)).value_or(1);
   }
 }
 
@@ -184,14 +181,14 @@ void response_parser::choose_body() {
   }
 }
 
-void response_parser::read_chunk_size() {
-  std::string_view size = line_;
-  size = trimmed(size.substr(0, std::min(size.find(';'), size.size())));
+void response_parser::read_chunk_size(std::string_view line) {
+  const std::string_view size = trimmed(line.substr(0, std::min(line.find(';'), line.size())));
   const auto bytes = number<std::size_t>(size, 16);
   if (!bytes || *bytes > largest_body) {
     part_ = part::bad;
     return;
   }
+  head_bytes_ = 0;
   left_ = *bytes;
   part_ = left_ == 0 ? part::trailer : part::chunk;
 }

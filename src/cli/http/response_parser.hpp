@@ -30,7 +30,8 @@ class response_parser {
 
  private:
   enum class part {
-    head,
+    status,
+    field,
     length,
     until_close,
     chunk_size,
@@ -41,16 +42,17 @@ class response_parser {
     bad
   };
 
-  bool read_line(std::string_view& rest);
-  void read_head();
+  bool take_line(std::string_view& rest, std::string_view& line);
+  void read_line(std::string_view line);
   bool read_status_line(std::string_view line);
   void read_field(std::string_view line);
   void choose_body();
-  void read_chunk_size();
+  void read_chunk_size(std::string_view line);
   void read_content(std::string_view& rest);
 
-  part part_ = part::head;
-  std::string line_;  ///< the head, or a line of the chunked coding, as far as it is there
+  part part_ = part::status;
+  std::string line_;            ///< the beginning of a line that is not whole yet
+  std::size_t head_bytes_ = 0;  ///< of lines without content between them
   std::string body_;
   int status_ = 0;
   bool keep_alive_ = true;

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 namespace settle::report {
 
@@ -65,6 +67,13 @@ result<void> write_file(const std::string& path, std::string_view text) {
   if (file != nullptr) written = (standard ? std::fflush(file) : std::fclose(file)) == 0 && written;
   if (written) return {};
   return error{errc::unavailable, fmt::format("cannot write {}: {}", path, std::strerror(errno))};
+}
+
+result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (file && text << file.rdbuf()) return text.str();
+  return error{errc::unavailable, fmt::format("cannot read {}: {}", path, std::strerror(errno))};
 }
 
 }  // namespace settle::report

@@ -23,4 +23,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows);
 /// Replaces the file; `-` is standard output. Fails with errc::unavailable and a sentence.
 result<void> write_file(const std::string& path, std::string_view text);
 
+/// Fails with errc::unavailable and a sentence.
+result<std::string> read_file(const std::string& path);
+
 }  // namespace settle::report
