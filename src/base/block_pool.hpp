@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -15,7 +16,8 @@ class block_pool {
  public:
   /// The size of the block that take(bytes) gives.
   static std::size_t block_size(std::size_t bytes) noexcept {
-    return bytes <= largest ? (bytes + step - 1) / step * step : bytes;
+    if (bytes <= small) return (bytes + step - 1) / step * step;
+    return bytes <= largest ? std::bit_ceil(bytes) : bytes;
   }
 
   /// Uninitialized, aligned to 16 bytes. REQUIRES: bytes > 0.
@@ -25,7 +27,8 @@ class block_pool {
 
  private:
   static constexpr std::size_t step = 16;
-  static constexpr std::size_t largest = 1'024;  ///< larger ones come from operator new
+  static constexpr std::size_t small = 1'024;  ///< beyond it sizes are powers of two
+  static constexpr std::size_t largest = 512 * 1'024;  ///< larger ones come from operator new
   static constexpr std::size_t first_slab = 16 * 1'024;
   static constexpr std::size_t last_slab = 2 * 1'024 * 1'024;  ///< a large page of x86-64
 
@@ -37,9 +40,13 @@ class block_pool {
     void operator()(std::byte* slab) const noexcept { operator delete(slab, alignment); }
   };
 
-  void add_slab();
+  static std::size_t class_of(std::size_t size) noexcept {
+    return size <= small ? size / step
+                         : small / step + static_cast<std::size_t>(std::countr_zero(size / small));
+  }
+  void add_slab(std::size_t least);
 
-  std::array<free_block*, largest / step + 1> free_{};
+  std::array<free_block*, small / step + 10> free_{};
   std::vector<std::unique_ptr<std::byte, slab_delete>> slabs_;
   std::byte* unused_ = nullptr;  ///< the rest of the newest slab
   std::size_t unused_bytes_ = 0;

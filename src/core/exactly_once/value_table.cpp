@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/check.hpp"
@@ -36,6 +37,7 @@ value_table::~value_table() {
     for (slot& in : s.slots) {
       if (in.row != nullptr) free_row(in.row);
     }
+    if (!s.slots.empty()) pool_.give(s.slots.data(), s.slots.size_bytes());
   }
 }
 
@@ -134,8 +136,10 @@ value_table::row& value_table::add(const table_key& key, std::size_t value_size)
 }
 
 void value_table::grow(segment& s) {
-  std::vector<slot> larger(std::max<std::size_t>(8, 2 * s.slots.size()));
-  slot_bytes_ += (larger.size() - s.slots.size()) * sizeof(slot);
+  const std::size_t count = std::max<std::size_t>(8, 2 * s.slots.size());
+  const std::span larger(static_cast<slot*>(pool_.take(count * sizeof(slot))), count);
+  std::uninitialized_value_construct(larger.begin(), larger.end());
+  slot_bytes_ += larger.size_bytes() - s.slots.size_bytes();
   const std::size_t mask = larger.size() - 1;
   for (const slot& from : s.slots) {
     if (from.row == nullptr) continue;
@@ -143,7 +147,8 @@ void value_table::grow(segment& s) {
     while (larger[at].row != nullptr) at = (at + 1) & mask;
     larger[at] = from;
   }
-  s.slots = std::move(larger);
+  if (!s.slots.empty()) pool_.give(s.slots.data(), s.slots.size_bytes());
+  s.slots = larger;
 }
 
 /// Moves back what stands behind the free place only because it was taken (Knuth, The Art of

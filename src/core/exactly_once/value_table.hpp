@@ -13,6 +13,7 @@
 #include <concepts>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -78,7 +79,7 @@ class value_table {
   };
   /// Each grows by itself, so that no single growth takes long.
   struct segment {
-    std::vector<slot> slots;  ///< a power of two, at most three quarters taken
+    std::span<slot> slots;  ///< a power of two, at most three quarters taken; of the pool
     std::size_t taken = 0;
   };
   static constexpr std::size_t segment_bits = 6;
