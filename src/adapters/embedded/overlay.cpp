@@ -62,11 +62,24 @@ bool overlay::apply(partition_id partition, const checkpoint_position& next,
   const std::lock_guard guard(here.lock);
   // A position alone counts too: it must reach the database some day.
   const std::size_t before = here.active ? here.active->bytes() : 0;
-  if (!here.active) here.active = std::make_shared<overlay_table>();
+  if (!here.active) here.active = new_table(here);
   const bool whole = here.active->apply(changes);
   here.position = next;
   bytes_ += here.active->bytes() - before + (before == 0 ? 1 : 0);
   return whole;
+}
+
+/// REQUIRES: the lock is held.
+std::shared_ptr<overlay_table> overlay::new_table(shard& of) {
+  constexpr std::size_t worth_keeping = std::size_t{256} << 20;  // not what a batch_init needed once
+  auto table = of.spare ? std::move(of.spare) : std::make_unique<overlay_table>();
+  return {table.release(), [&of](overlay_table* dropped) {
+            std::unique_ptr<overlay_table> owned(dropped);
+            if (owned->held_bytes() > worth_keeping) return;
+            owned->clear();
+            const std::lock_guard guard(of.lock);
+            of.spare.swap(owned);
+          }};
 }
 
 std::optional<read_state> overlay::find(partition_id partition, std::string_view key,
@@ -136,7 +149,7 @@ std::shared_ptr<const frozen_overlay> overlay::freeze() {
 
 void overlay::drop_frozen() {
   for (shard& here : shards_) {
-    std::shared_ptr<const overlay_table> dropped;
+    std::shared_ptr<const overlay_table> dropped;  // outlives the lock, which its end takes
     const std::lock_guard guard(here.lock);
     dropped = std::exchange(here.frozen, nullptr);
   }

@@ -1,7 +1,8 @@
 // What is committed but not yet in the database, and every partition's position.
 //
 // Two layers a partition: `active` takes commits; `frozen` is what the write-behind is moving to
-// the database. A key is looked up in active, then frozen, then the database.
+// the database. A key is looked up in active, then frozen, then the database. The table of the last
+// frozen layer becomes the next active one. An overlay outlives the tables that it hands out.
 //
 // Concurrency: apply, freeze and bytes by the committing thread; drop_frozen by the write-behind;
 // everything else by any thread. One short lock a partition, never held during I/O.
@@ -94,11 +95,13 @@ class overlay {
   struct shard {
     mutable std::mutex lock;
     checkpoint_position position;
+    std::unique_ptr<overlay_table> spare;   ///< cleared, for the next active one; outlives them
     std::shared_ptr<overlay_table> active;  ///< null while empty
     std::shared_ptr<const overlay_table> frozen;
     std::uint64_t freezes = 0;
   };
 
+  std::shared_ptr<overlay_table> new_table(shard& of);
   const shard& of(partition_id partition) const { return shards_[index_of(partition)]; }
 
   std::uint16_t partitions_[service_count];

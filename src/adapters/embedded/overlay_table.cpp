@@ -118,18 +118,32 @@ overlay_table::entry* overlay_table::allocate(std::string_view key, std::size_t 
   capacity = std::min<std::size_t>(capacity, UINT32_MAX);
   std::size_t needed = sizeof(entry) + key.size() + capacity;
   needed = (needed + alignof(entry) - 1) & ~(alignof(entry) - 1);
-  if (static_cast<std::size_t>(free_end_ - free_begin_) < needed) {
-    const std::size_t size = std::max(needed, std::clamp(block_bytes_, first_block, largest_block));
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    block_bytes_ += size;
-    free_begin_ = blocks_.back().get();
-    free_end_ = free_begin_ + size;
-  }
+  while (static_cast<std::size_t>(free_end_ - free_begin_) < needed) next_block(needed);
   auto* made = new (free_begin_)
       entry{static_cast<std::uint32_t>(key.size()), 0, static_cast<std::uint32_t>(capacity), false};
   free_begin_ += needed;
+  used_bytes_ += needed;
   if (!key.empty()) std::memcpy(made->key_bytes(), key.data(), key.size());
   return made;
+}
+
+void overlay_table::next_block(std::size_t needed) {
+  if (blocks_used_ == blocks_.size()) {
+    const std::size_t size = std::max(needed, std::clamp(block_bytes_, first_block, largest_block));
+    blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
+    block_bytes_ += size;
+  }
+  const block& next = blocks_[blocks_used_++];
+  free_begin_ = next.bytes.get();
+  free_end_ = free_begin_ + next.size;
+}
+
+void overlay_table::clear() {
+  std::fill(slots_.begin(), slots_.end(), slot{});
+  size_ = 0;
+  blocks_used_ = 0;
+  free_begin_ = free_end_ = nullptr;
+  used_bytes_ = 0;
 }
 
 std::vector<overlay_table::item> overlay_table::sorted() const {

@@ -1,5 +1,6 @@
-// A hash table from key to value or tombstone, made for one life: it grows, is frozen, is written
-// out sorted, and is dropped as a whole. Entries lie in blocks that only go away with the table.
+// A hash table from key to value or tombstone: it grows, is frozen, is written out sorted, and is
+// cleared as a whole for another life, so that its memory need not be asked for again. Entries lie
+// in blocks that only go away with the table.
 //
 // Concurrency: none of its own; the overlay has a lock a partition. A table that nobody changes any
 // more may be read by many threads.
@@ -39,7 +40,11 @@ class overlay_table {
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   /// Memory in use.
-  std::size_t bytes() const { return block_bytes_ + slots_.size() * sizeof(slot); }
+  std::size_t bytes() const { return used_bytes_ + size_ * sizeof(slot); }
+  /// Memory held, which clear() keeps.
+  std::size_t held_bytes() const { return block_bytes_ + slots_.capacity() * sizeof(slot); }
+  /// Empties it for another life.
+  void clear();
 
   /// Everything, by key in byte order.
   std::vector<item> sorted() const;
@@ -55,14 +60,21 @@ class overlay_table {
   void assign(std::string_view key, std::uint64_t hash, std::string_view value, bool erased);
   slot& locate(std::string_view key, std::uint64_t hash);
   void grow();
+  void next_block(std::size_t needed);
   entry* allocate(std::string_view key, std::size_t capacity);
 
   std::vector<slot> slots_;  ///< open addressing, a power of two, at most 3/4 full
   std::size_t size_ = 0;
-  std::vector<std::unique_ptr<char[]>> blocks_;
-  char* free_begin_ = nullptr;  ///< in the last block
+  struct block {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size;
+  };
+  std::vector<block> blocks_;
+  std::size_t blocks_used_ = 0;
+  char* free_begin_ = nullptr;  ///< in the last block used
   char* free_end_ = nullptr;
   std::size_t block_bytes_ = 0;
+  std::size_t used_bytes_ = 0;
 };
 
 }  // namespace settle::embedded

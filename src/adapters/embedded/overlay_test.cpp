@@ -8,6 +8,25 @@
 namespace settle::embedded {
 namespace {
 
+TEST(overlay_table, cleared_one_knows_nothing_and_keeps_its_memory) {
+  overlay_table table;
+  const auto fill = [&](const char* prefix) {
+    for (int i = 0; i < 10'000; ++i) table.put(prefix + std::to_string(i), std::string(50, 'v'));
+  };
+  fill("a");
+  const std::size_t held = table.held_bytes();
+  table.clear();
+  EXPECT_TRUE(table.empty());
+  EXPECT_EQ(table.bytes(), 0U);
+  EXPECT_FALSE(table.find("a1"));
+  EXPECT_TRUE(table.sorted().empty());
+  fill("b");
+  EXPECT_EQ(table.held_bytes(), held);
+  EXPECT_EQ(table.size(), 10'000U);
+  EXPECT_FALSE(table.find("a1"));
+  EXPECT_EQ(table.find("b1")->value, std::string(50, 'v'));
+}
+
 constexpr partition_id stock_1{service::stock, 1};
 
 overlay make_overlay() {
