@@ -43,7 +43,7 @@ class SettleProcess:
 
     def __init__(self, *flags, data=None, port=None, environment=None, defaults=True):
         """`data`: a directory that the caller owns; else a fresh one that `close` removes.
-        `defaults=False` passes neither --listen nor --data."""
+        `defaults=False` passes neither --listen nor --data, nor 4 partitions and 2 threads."""
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="settle-test-"))
         self.data = pathlib.Path(data) if data else self.scratch / "data"
         self.port = port or free_port()
@@ -52,6 +52,8 @@ class SettleProcess:
         if defaults:
             self.flags[:0] = ["--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("SETTLE_")}
+        if defaults:  # what crosses partitions and threads is where faults are
+            self.environment.update({"SETTLE_PARTITIONS": "4", "SETTLE_THREADS": "2"})
         self.environment.update(environment or {})
         self.process = None
         self.ready_seconds = None

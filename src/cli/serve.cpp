@@ -30,7 +30,7 @@ struct flags {
   std::string log_url = "embedded:";
   std::string store_url;
   std::string roles = "gateway,order,stock,payment";
-  std::uint16_t partitions = 4;
+  std::uint16_t partitions = 0;
   double deadline_s = 30;
   double header_timeout_s = 10;
   double idle_timeout_s = 75;
@@ -175,11 +175,11 @@ void add_serve_command(CLI::App& app, std::function<int()>& run) {
       ->capture_default_str();
   command
       ->add_option("--partitions", given->partitions,
-                   "Partitions of each service; fixed when the data is created")
+                   "Partitions of each service; fixed when the data is created. By default as "
+                   "many as the data has, in a new directory one a thread")
       ->envname("SETTLE_PARTITIONS")
-      ->check(CLI::Range(std::uint16_t{1}, limits::partitions))
-      ->capture_default_str();
-  command->add_option("--threads", o.threads, "Engine threads; 0: one a core")
+      ->check(CLI::Range(std::uint16_t{1}, limits::partitions));
+  command->add_option("--threads", o.threads, "Engine threads; 0: one for two cores")
       ->envname("SETTLE_THREADS")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -117,6 +118,7 @@ class embedded_store final : public store {
 
 result<void> check(const embedded_options& options) {
   for (auto count : options.partitions) {
+    if (count == 0) count = options.new_partitions;
     if (count >= 1 && count <= limits::partitions) continue;
     return settle::error{
         errc::invalid,
@@ -136,7 +138,9 @@ journal_settings settings_of_journal(const embedded_options& options, file_syste
 
 result<void> create(const embedded_options& options, file_system& files) {
   system_description system{.system = random_id(), .partitions = {}};
-  std::copy(std::begin(options.partitions), std::end(options.partitions), system.partitions);
+  std::ranges::transform(options.partitions, system.partitions, [&](std::uint16_t count) {
+    return count == 0 ? options.new_partitions : count;
+  });
   if (auto begun = begin_creation(files, options.directory, system); !begun) return begun;
   const auto log = journal::create(settings_of_journal(options, files, system));
   if (!log) return log.error();
@@ -148,7 +152,7 @@ result<void> create(const embedded_options& options, file_system& files) {
 
 result<void> check_partitions(const embedded_options& options, const system_description& system) {
   for (std::size_t s = 0; s < service_count; ++s) {
-    if (options.partitions[s] == system.partitions[s]) continue;
+    if (options.partitions[s] == 0 || options.partitions[s] == system.partitions[s]) continue;
     return settle::error{
         errc::incompatible,
         fmt::format("{} was created with {} partitions of the service {}, the configuration asks "

@@ -19,7 +19,9 @@ namespace settle {
 
 struct embedded_options {
   std::string directory = "./data";
-  std::uint16_t partitions[service_count] = {4, 4, 4};  ///< by service; fixed at creation
+  /// By service; fixed at creation. 0: as many as the data has, or new_partitions if it is new.
+  std::uint16_t partitions[service_count] = {0, 0, 0};
+  std::uint16_t new_partitions = 1;
 
   /// Journal or memory grown by this since the last time: move it to the database. It bounds what a
   /// restart replays.

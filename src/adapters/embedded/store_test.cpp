@@ -133,8 +133,18 @@ TEST_F(embedded_store, other_partition_count_is_refused_with_both_numbers) {
   EXPECT_EQ(problem.code, errc::incompatible);
   EXPECT_NE(problem.detail.find("created with 2"), std::string::npos) << problem.detail;
   EXPECT_NE(problem.detail.find("asks for 7"), std::string::npos) << problem.detail;
-  options.partitions[1] = 0;
+  options.partitions[1] = limits::partitions + 1;
   EXPECT_EQ(open_fails().code, errc::invalid);
+}
+
+TEST_F(embedded_store, partition_count_that_is_not_given_is_that_of_the_data) {
+  for (auto& count : options.partitions) count = 0;
+  options.new_partitions = 3;
+  open();
+  EXPECT_EQ(opened->describe().partitions[2], 3);
+  options.new_partitions = 5;
+  open();
+  EXPECT_EQ(opened->describe().partitions[2], 3);
 }
 
 TEST_F(embedded_store, second_user_of_the_directory_is_refused_with_the_first_one_s_number) {

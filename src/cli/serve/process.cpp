@@ -71,7 +71,10 @@ result<std::unique_ptr<process>> process::start(const serve_options& options) {
   std::unique_ptr<process> self(new process);
   parts& p = *self->parts_;
   p.options = options;
-  if (p.options.threads == 0) p.options.threads = std::max(1U, std::thread::hardware_concurrency());
+  // The system's share of the work (sockets, disk) and the database's take about as much.
+  if (p.options.threads == 0) p.options.threads = (1 + std::thread::hardware_concurrency()) / 2;
+  p.options.threads = std::max<std::size_t>(1, p.options.threads);
+  p.options.store.new_partitions = static_cast<std::uint16_t>(p.options.threads);
   auto opened = open_embedded_store(p.options.store);
   if (!opened) return opened.error();
   p.data = std::move(*opened);

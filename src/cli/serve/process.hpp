@@ -16,7 +16,7 @@ namespace settle::cli {
 struct serve_options {
   gateway::gateway_options gateway;
   embedded_options store;
-  std::size_t threads = 0;  ///< 0: one a core
+  std::size_t threads = 0;  ///< 0: one for two cores
   std::size_t cached_bytes = limits::cached_bytes;
   double stop_timeout_s = 35;  ///< for requests under way when asked to stop; beyond the deadline
 };
