@@ -160,7 +160,7 @@ void shard::receive(logged_message&& m) {
   // What another shard sent in a round that was lost must not be taken: it will send something else
   // under that number. What a newer epoch sends comes again.
   if (local_ && what.gateway == 0 && what.epoch != epoch_) return;
-  s.queue.push_back(std::move(m));
+  s.queue.emplace_back(std::move(m));
   mark_ready(s);
 }
 
@@ -263,7 +263,8 @@ void shard::send_on(const message& m) {
   }
   slot& to = *mine;
   if (to.phase == partition_phase::halted) return;  // kept in the sender's outbox
-  to.queue.push_back(logged_message{m, std::nullopt, time_ms_, true}).message.epoch = epoch_;
+  logged_message& arrived = to.queue.emplace_back(m, std::nullopt, time_ms_, true);
+  arrived.message.epoch = epoch_;
   mark_ready(to);
 }
 
@@ -365,7 +366,9 @@ void shard::halt(slot& s, const error& reason) {
   spdlog::critical("partition={} event=halted code={} reason=\"{}\"", s.id.text(),
                    name(reason.code), reason.detail);
   s.phase = partition_phase::halted;
-  for (const logged_message& m : s.queue) refuse(m.message, answer_code::partition_halted);
+  for (std::size_t i = 0; i < s.queue.size(); ++i) {
+    refuse(s.queue[i].message, answer_code::partition_halted);
+  }
   s.queue.clear();
 }
 
@@ -387,7 +390,7 @@ void shard::start_over(answer_code to_waiting) {
   ready_.clear();
   for (auto& [id, s] : slots_) {
     s->ready = false;
-    for (const logged_message& m : s->queue) refuse(m.message, to_waiting);
+    for (std::size_t i = 0; i < s->queue.size(); ++i) refuse(s->queue[i].message, to_waiting);
     s->queue.clear();
   }
 }

@@ -35,7 +35,7 @@ TEST(checkpoint_format, link_has_the_documented_bytes) {
   link l;
   l.accept(1);
   l.accept(2);
-  for (int i = 0; i < 6; ++i) l.push({});
+  for (int i = 0; i < 6; ++i) l.push();
   l.acknowledged(4);
   commit_batch batch;
   l.add_changes(peer, batch);

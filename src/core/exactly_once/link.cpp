@@ -20,10 +20,11 @@ bool link::accept(std::uint64_t number) noexcept {
   return true;
 }
 
-message& link::push(message&& m) {
+message& link::push() {
+  message& m = outbox_.emplace_back();
   m.link_number = next_number_++;
   dirty_ = true;
-  return outbox_.push_back(std::move(m));
+  return m;
 }
 
 void link::acknowledged(std::uint64_t number) noexcept {
@@ -85,7 +86,7 @@ bool link::load(std::string_view bytes) {
 
 void link::load_outbox(message m) {
   CHECK(m.link_number == persisted_begin_ + outbox_.size(), "outbox entries are loaded in order");
-  outbox_.push_back(std::move(m));
+  outbox_.emplace_back(std::move(m));
   if (persisted_begin_ + outbox_.size() == next_number_) rewind();
 }
 

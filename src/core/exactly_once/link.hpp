@@ -30,9 +30,9 @@ class link {
 
   // Sending.
 
-  /// Numbers the message and keeps it until it is acknowledged. To be filled in; the reference
+  /// A numbered message, to be filled in, which is kept until it is acknowledged. The reference
   /// lives until the next call.
-  message& push(message&& m);
+  message& push();
   /// The peer has accepted everything up to `number`. Numbers never sent are ignored.
   void acknowledged(std::uint64_t number) noexcept;
   /// The next message to send, with the newest acknowledgement in it, or nullptr. Each is handed

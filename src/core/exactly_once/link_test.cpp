@@ -17,12 +17,11 @@ constexpr partition_id here{service::order, 0};
 constexpr partition_id peer{service::stock, 3};
 using checkpoint = std::map<std::string, std::string>;
 
-message numbered(std::uint64_t amount) {
-  message m;
+void push(link& l, std::uint64_t amount) {
+  message& m = l.push();
   m.source = here;
   m.destination = peer;
   m.body = body::price_found{{}, money{static_cast<std::int64_t>(amount)}};
-  return m;
 }
 
 std::vector<std::uint64_t> send_all(link& l) {
@@ -65,7 +64,7 @@ TEST(link, duplicate_is_ignored_and_acknowledged_again) {
 TEST(link, message_carries_the_newest_acknowledgement_which_is_then_not_owed) {
   link l;
   l.accept(1);
-  l.push(numbered(1));
+  push(l, 1);
   l.accept(2);
   EXPECT_EQ(l.next_to_send()->acknowledged, 2U);
   EXPECT_FALSE(l.owes_acknowledgement());
@@ -73,7 +72,7 @@ TEST(link, message_carries_the_newest_acknowledgement_which_is_then_not_owed) {
 
 TEST(link, each_is_handed_out_once_until_rewound_to_the_lowest_unacknowledged) {
   link l;
-  for (std::uint64_t i = 1; i <= 4; ++i) l.push(numbered(i));
+  for (std::uint64_t i = 1; i <= 4; ++i) push(l, i);
   EXPECT_EQ(send_all(l), (numbers{1, 2, 3, 4}));
   EXPECT_EQ(send_all(l), numbers{});
   l.acknowledged(2);
@@ -87,7 +86,7 @@ TEST(link, each_is_handed_out_once_until_rewound_to_the_lowest_unacknowledged) {
 
 TEST(link, acknowledgement_of_what_was_never_numbered_is_ignored) {
   link l;
-  l.push(numbered(1));
+  push(l, 1);
   l.acknowledged(2);
   l.acknowledged(UINT64_MAX);
   EXPECT_EQ(l.unacknowledged(), 1U);
@@ -97,7 +96,7 @@ TEST(link, acknowledgement_of_what_was_never_numbered_is_ignored) {
 
 TEST(link, acknowledged_before_it_was_sent_again_is_not_sent) {
   link l;
-  for (std::uint64_t i = 1; i <= 3; ++i) l.push(numbered(i));
+  for (std::uint64_t i = 1; i <= 3; ++i) push(l, i);
   send_all(l);
   l.rewind();
   l.acknowledged(2);
@@ -158,7 +157,7 @@ RC_GTEST_PROP(link, any_history_leaves_exactly_the_outbox_in_the_checkpoint, ())
     switch (action) {
       case 0:
       case 1:
-        l.push(numbered(next++));
+        push(l, next++);
         break;
       case 2: {
         const std::uint64_t number = first + n < 2 ? 0 : first + n - 2;

@@ -97,7 +97,8 @@ void partition::missing(const message& m, std::vector<std::string>& keys) {
 }
 
 void partition::prefetch(const message& m, bool near) const noexcept {
-  if (std::holds_alternative<body::tick>(m.body)) return;
+  // Answers to an order partition are about orders that it has just had in hand.
+  if (m.gateway == 0 && (orders_ || std::holds_alternative<body::tick>(m.body))) return;
   for_each_key(m, [&](const table_key& key) {
     if (near) {
       work_.values.prefetch_row(key);

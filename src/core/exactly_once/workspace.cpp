@@ -63,7 +63,7 @@ void workspace::put_attempt(const attempt& finished) {
 }
 
 message& workspace::new_output(partition_id to, const trace_context& trace) {
-  message& m = link_to(to).push({});
+  message& m = link_to(to).push();
   m.source = self_;
   m.destination = to;
   m.trace = trace;
