@@ -17,6 +17,7 @@ steps_table='format||clang-format and shellcheck over all tracked files
 structure||directions of includes, sizes of files
 build||the release build, with tests
 unit|build|unit and contract tests
+instructions|build|instructions of a request, compared with bench/instructions.json
 lint||clang-tidy over the sources that changed since they were clean
 api|build|the HTTP contract over real sockets
 faults|build|kills, torn files, full disks
@@ -27,7 +28,7 @@ fuzz||each fuzz target for '"$fuzz_seconds"' s'
 all_steps() { cut -d'|' -f1 <<<"$steps_table"; }
 step_before() { awk -F'|' -v name="$1" '$1 == name { print $2 }' <<<"$steps_table"; }
 step_what() { awk -F'|' -v name="$1" '$1 == name { print $3 }' <<<"$steps_table"; }
-list_steps() { awk -F'|' '{ printf "%-10s  %s\n", $1, $3 }' <<<"$steps_table"; }
+list_steps() { awk -F'|' '{ printf "%-12s  %s\n", $1, $3 }' <<<"$steps_table"; }
 
 nothing() {
   complain "$*"
@@ -59,6 +60,11 @@ step_unit() { ctest --test-dir build/release "${ctest_options[@]}"; }
 step_lint() {
   configure release with_tests
   "$python" tools/lint.py
+}
+
+step_instructions() {
+  run_pytest tests/tools
+  tools/instructions
 }
 
 step_api() { run_pytest tests/api; }
