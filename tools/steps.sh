@@ -21,6 +21,7 @@ instructions|build|instructions of a request, compared with bench/instructions.j
 lint||clang-tidy over the sources that changed since they were clean
 api|build|the HTTP contract over real sockets
 faults|build|kills, torn files, full disks
+bench|build|bench/compare --quick: every system is measured, and nothing is left running
 asan||unit and contract tests with AddressSanitizer and UBSan
 tsan||unit and contract tests with ThreadSanitizer
 fuzz||each fuzz target for '"$fuzz_seconds"' s'
@@ -70,6 +71,13 @@ step_instructions() {
 step_api() { run_pytest tests/api; }
 
 step_faults() { run_pytest tests/faults; }
+
+step_bench() {
+  # Its tests are skipped where packages are missing; a skipped step must not look like a passed one.
+  . tools/packages.sh
+  need_packages bench
+  run_pytest tests/bench
+}
 
 step_asan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
