@@ -17,9 +17,11 @@ steps_table='format||clang-format and shellcheck over all tracked files
 structure||directions of includes, sizes of files
 build||the release build, with tests
 unit|build|unit and contract tests
+instructions|build|instructions of a request, compared with bench/instructions.json
 lint||clang-tidy over the sources that changed since they were clean
 api|build|the HTTP contract over real sockets
 faults|build|kills, torn files, full disks
+bench|build|bench/compare --quick: every system is measured, and nothing is left running
 asan||unit and contract tests with AddressSanitizer and UBSan
 tsan||unit and contract tests with ThreadSanitizer
 fuzz||each fuzz target for '"$fuzz_seconds"' s'
@@ -27,7 +29,7 @@ fuzz||each fuzz target for '"$fuzz_seconds"' s'
 all_steps() { cut -d'|' -f1 <<<"$steps_table"; }
 step_before() { awk -F'|' -v name="$1" '$1 == name { print $2 }' <<<"$steps_table"; }
 step_what() { awk -F'|' -v name="$1" '$1 == name { print $3 }' <<<"$steps_table"; }
-list_steps() { awk -F'|' '{ printf "%-10s  %s\n", $1, $3 }' <<<"$steps_table"; }
+list_steps() { awk -F'|' '{ printf "%-12s  %s\n", $1, $3 }' <<<"$steps_table"; }
 
 nothing() {
   complain "$*"
@@ -61,9 +63,21 @@ step_lint() {
   "$python" tools/lint.py
 }
 
+step_instructions() {
+  run_pytest tests/tools
+  tools/instructions
+}
+
 step_api() { run_pytest tests/api; }
 
 step_faults() { run_pytest tests/faults; }
+
+step_bench() {
+  # Its tests are skipped where packages are missing; a skipped step must not look like a passed one.
+  . tools/packages.sh
+  need_packages bench
+  run_pytest tests/bench
+}
 
 step_asan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1

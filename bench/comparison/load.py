@@ -83,8 +83,7 @@ def checkout_load(workplace, settings, url, workload, servers, orders=0):
     if workload.kind == "noop":
         command += ["--path", "/livez"]
     else:
-        users = "--user-rows" if "--user-rows" in generator_help() else "--user-count"
-        command += ["--orders", orders, users, settings.users,
+        command += ["--orders", orders, "--user-rows", settings.users,
                     "--items", 1 if workload.kind == "hot" else settings.items]
     if workload.rate:
         command += ["--rate", workload.rate]

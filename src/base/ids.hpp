@@ -103,7 +103,5 @@ struct request_id_hash {
 
 template <>
 struct std::hash<settle::entity_id> {
-  std::size_t operator()(const settle::entity_id& id) const noexcept {
-    return id.hash();
-  }
+  std::size_t operator()(const settle::entity_id& id) const noexcept { return id.hash(); }
 };

@@ -33,7 +33,7 @@ inline constexpr std::size_t rounds_in_flight = 4;  ///< computed, not yet durab
 inline constexpr std::size_t round_weight =
     32'768;  ///< messages of a round, a batch_init's by rows
 inline constexpr std::size_t bytes_per_weight = 4'096;  ///< so a round's entities are 128 MiB
-inline constexpr std::size_t round_bytes = std::size_t{1} << 30;  ///< what a store must take
+inline constexpr std::size_t round_bytes = std::size_t{1} << 30;   ///< what a store must take
 inline constexpr std::size_t cached_bytes = std::size_t{1} << 30;  ///< of a process, default
 
 // The gateway.

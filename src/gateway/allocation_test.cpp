@@ -58,25 +58,25 @@ class allocation_test : public ::testing::Test {
   void SetUp() override {
     gateway_options options;
     options.listen = "127.0.0.1:0";
-    const gateway_thread thread{&shop_.context, &shop_.matcher};
-    gateway_ = std::make_unique<gateway>(options, std::span(&thread, 1));
-    ASSERT_TRUE(gateway_->listen());
-    gateway_->start();
+    const gateway_thread thread{&shop.context, &shop.matcher};
+    server = std::make_unique<gateway>(options, std::span(&thread, 1));
+    ASSERT_TRUE(server->listen());
+    server->start();
     for (std::size_t i = 0; i < connections; ++i) {
-      clients_.push_back(std::make_unique<http_client>(gateway_->port()));
+      clients.push_back(std::make_unique<http_client>(server->port()));
     }
-    shop_.context.poll();
+    shop.context.poll();
   }
 
   /// What the gateway allocates while every connection asks `times` times.
   std::size_t count_of(std::string_view request, int status, int times) {
     allocations = 0;
     for (int i = 0; i < times; ++i) {
-      for (auto& client : clients_) client->say(request);
+      for (auto& client : clients) client->say(request);
       counting = true;
-      shop_.context.poll();
+      shop.context.poll();
       counting = false;
-      for (auto& client : clients_) EXPECT_EQ(client->read().status, status);
+      for (auto& client : clients) EXPECT_EQ(client->read().status, status);
     }
     return allocations;
   }
@@ -85,9 +85,9 @@ class allocation_test : public ::testing::Test {
       "POST /orders/checkout/6f1c0a9e-52b7-4d3e-9a41-0c5f5b8e7d21 HTTP/1.1\r\nHost: x\r\n"
       "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n";
 
-  echo_shop shop_;
-  std::unique_ptr<gateway> gateway_;
-  std::vector<std::unique_ptr<http_client>> clients_;
+  echo_shop shop;
+  std::unique_ptr<gateway> server;
+  std::vector<std::unique_ptr<http_client>> clients;
 };
 
 TEST_F(allocation_test, checkouts_on_warm_connections_allocate_nothing) {
@@ -102,7 +102,7 @@ TEST_F(allocation_test, livez_allocates_nothing) {
 }
 
 TEST_F(allocation_test, the_count_sees_the_sentence_of_a_rejection) {
-  shop_.log.given = {answer_code::order_not_found, 0, {}};
+  shop.log.given = {answer_code::order_not_found, 0, {}};
   EXPECT_GE(count_of(checkout, 400, 10), 10 * connections);
 }
 

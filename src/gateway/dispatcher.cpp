@@ -4,7 +4,10 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <utility>
+
+#include "base/check.hpp"
 
 namespace settle::gateway {
 namespace {
@@ -19,9 +22,9 @@ class waiting_coroutine final : public command_waiter {
   void wait(handler resume) { resume_.emplace(std::move(resume)); }
 
   void on_answer(const answer& given) override {
-    const answer kept = given;
+    CHECK(resume_.has_value(), "an answer comes in a later turn than its command");
     const std::unique_ptr<waiting_coroutine> self(this);
-    std::move (*self->resume_)(kept);
+    std::move (*resume_)(given);
   }
   void on_dropped() noexcept override { delete this; }
 

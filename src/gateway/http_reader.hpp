@@ -26,7 +26,10 @@ class http_reader {
   /// REQUIRES: begin was called.
   progress parse();
   /// Of the last parse that said so.
-  const problem& refusal() const { return *refusal_; }
+  const problem& refusal() const {
+    CHECK(refusal_.has_value(), "the last parse refused");
+    return *refusal_;
+  }
 
   /// Makes room behind what was received; need_more, or refused. REQUIRES: parse said need_more.
   progress make_room();

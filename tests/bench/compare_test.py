@@ -43,14 +43,15 @@ def scratch():
 
 
 def processes_of(scratch):
-    """Command lines of running processes that name the directory."""
+    """Command lines of running processes that name the directory, or work below it."""
     found = []
-    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            words = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            works_in = os.readlink(process / "cwd")
+        except OSError:  # it has just ended
             continue
-        if str(scratch) in words:
+        if str(scratch) in words or works_in.startswith(f"{scratch}/"):
             found.append(words)
     return found
 
