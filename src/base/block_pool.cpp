@@ -31,8 +31,8 @@ void block_pool::give(void* block, std::size_t bytes) noexcept {
 void block_pool::add_slab(std::size_t least) {
   // What is left of the old slab serves smaller blocks.
   while (unused_bytes_ >= step) {
-    const std::size_t size = unused_bytes_ <= small ? unused_bytes_ / step * step
-                                                    : std::bit_floor(unused_bytes_);
+    const std::size_t size =
+        unused_bytes_ <= small ? unused_bytes_ / step * step : std::bit_floor(unused_bytes_);
     give(unused_, size);
     unused_ += size;
     unused_bytes_ -= size;

@@ -27,7 +27,7 @@ class block_pool {
 
  private:
   static constexpr std::size_t step = 16;
-  static constexpr std::size_t small = 1'024;  ///< beyond it sizes are powers of two
+  static constexpr std::size_t small = 1'024;          ///< beyond it sizes are powers of two
   static constexpr std::size_t largest = 512 * 1'024;  ///< larger ones come from operator new
   static constexpr std::size_t first_slab = 16 * 1'024;
   static constexpr std::size_t last_slab = 2 * 1'024 * 1'024;  ///< a large page of x86-64

@@ -57,9 +57,7 @@ class ring {
   }
 
  private:
-  std::size_t place(std::size_t index) const noexcept {
-    return (first_ + index) & (capacity_ - 1);
-  }
+  std::size_t place(std::size_t index) const noexcept { return (first_ + index) & (capacity_ - 1); }
   void release() noexcept {
     if (items_ != nullptr) std::allocator<T>().deallocate(items_, capacity_);
   }

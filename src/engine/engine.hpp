@@ -17,7 +17,7 @@ class engine {
   struct options {
     std::size_t threads = 1;
     std::size_t cached_bytes = limits::cached_bytes;  ///< of values, all partitions together
-    std::uint64_t owner = 0;  ///< random, of this process
+    std::uint64_t owner = 0;                          ///< random, of this process
   };
 
   engine(store& s, log& l, const clock& c, const options& o);

@@ -38,7 +38,7 @@ enum class partition_phase : std::uint8_t { loading, serving, halted };
 class shard {
  public:
   struct options {
-    std::uint64_t owner = 0;        ///< the token of this process's commits
+    std::uint64_t owner = 0;       ///< the token of this process's commits
     std::size_t cached_bytes = 0;  ///< of values, one partition
   };
 

@@ -71,7 +71,8 @@ bool overlay::apply(partition_id partition, const checkpoint_position& next,
 
 /// REQUIRES: the lock is held.
 std::shared_ptr<overlay_table> overlay::new_table(shard& of) {
-  constexpr std::size_t worth_keeping = std::size_t{256} << 20;  // not what a batch_init needed once
+  constexpr std::size_t worth_keeping = std::size_t{256}
+                                        << 20;  // not what a batch_init needed once
   auto table = of.spare ? std::move(of.spare) : std::make_unique<overlay_table>();
   return {table.release(), [&of](overlay_table* dropped) {
             std::unique_ptr<overlay_table> owned(dropped);

@@ -29,7 +29,9 @@ class overlay_table {
     found what;
   };
 
-  void put(std::string_view key, std::string_view value) { assign(key, hash_of(key), value, false); }
+  void put(std::string_view key, std::string_view value) {
+    assign(key, hash_of(key), value, false);
+  }
   void erase(std::string_view key) { assign(key, hash_of(key), {}, true); }
   /// All of a commit_batch's changes. False if they are malformed; some may then be in.
   bool apply(std::string_view changes);

@@ -125,7 +125,7 @@ class workspace {
   partition_id self_;
   partition_counts counts_;
   std::array<std::vector<link*>, service_count> link_at_;  ///< of links, by peer
-  std::string encoded_;  ///< kept for its memory
+  std::string encoded_;                                    ///< kept for its memory
   std::uint64_t time_ms_ = 0;
   std::size_t outbox_size_ = 0;
   friend class partition;

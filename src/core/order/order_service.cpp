@@ -118,7 +118,7 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
     saga fresh;
     begin(fresh, work_.next_number());
     fresh.state = saga_state::paid;
-    return finish(fresh, decode_head(*work_.get(id)));
+    return finish(fresh, load_head(id));
   }
   const std::size_t most = 2 * (1 + std::min<std::size_t>(o.lines.size(), stock_count()));
   if (operations_.full() || work_.outbox_size() + reserved_room_ + most > limits::outbox_messages) {
@@ -131,11 +131,12 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
     s.lines.push_back({line.item, line.quantity, {}, stock_home(line.item)});
   }
   reserved_room_ += room_for(s);
-  order_head head = *decode_head(*work_.get(id));
-  head.running = s.operation;
+  auto head = load_head(id);
+  CHECK(head, "an order that was decoded has a head");
+  head->running = s.operation;
   bytes_.clear();
   byte_writer out(bytes_);
-  encode(out, head);
+  encode(out, *head);
   work_.put(id, bytes_);
   work_.record_running(from, s.operation);
   send_step(s, step_kind::charge, work_.home(service::payment, s.user),
@@ -244,12 +245,18 @@ void order_service::on_compensated(operation_id operation, step_kind step,
   proceed(*s, {step, step_outcome::done, partition, work_.time_ms()});
 }
 
-/// Of the order, if it is still the one that the attempt started with. Valid until the next put.
-std::optional<order_head> order_service::intact_head(const saga& s) {
-  const auto bytes = work_.get(s.order);
+/// Valid until the next put.
+std::optional<order_head> order_service::load_head(const entity_id& id) {
+  const auto bytes = work_.get(id);
   if (!bytes) return std::nullopt;
   auto head = decode_head(*bytes);
-  if (!head) work_.report_corrupt("order " + std::string(s.order.view()));
+  if (!head) work_.report_corrupt("order " + std::string(id.view()));
+  return head;
+}
+
+/// Of the order, if it is still the one that the attempt started with. Valid until the next put.
+std::optional<order_head> order_service::intact_head(const saga& s) {
+  auto head = load_head(s.order);
   if (head && head->running != s.operation) head.reset();
   return head;
 }

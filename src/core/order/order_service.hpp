@@ -54,6 +54,7 @@ class order_service {
   void send_step(saga& s, step_kind kind, partition_id to, Body&& body);
   void finish(saga& s, const std::optional<order_head>& intact);
   void record_attempt(const saga& s, order_head head);
+  std::optional<order_head> load_head(const entity_id& id);
   std::optional<order_head> intact_head(const saga& s);
   std::uint16_t stock_home(const entity_id& item) const {
     return work_.home(service::stock, item).index;
