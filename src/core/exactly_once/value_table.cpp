@@ -53,6 +53,7 @@ void value_table::prefetch_row(const table_key& key) const noexcept {
   if (s.slots.empty()) return;
   // Mostly the right one; a hint needs no more.
   const row* first = s.slots[home_of(h, s.slots.size() - 1)].row;
+  if (first == nullptr) return;
   __builtin_prefetch(first);
   __builtin_prefetch(reinterpret_cast<const char*>(first) + 64);
 }
