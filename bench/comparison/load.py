@@ -1,7 +1,6 @@
 """One measurement: a workload at one system, and what came out of it."""
 
 import dataclasses
-import functools
 import json
 import os
 import pathlib
@@ -51,25 +50,13 @@ class Settings:
     verified: int  # orders, and users, of each scenario of `settle verify`
 
 
-@functools.cache
-def generator_help():
-    """What the load generator says that it can do."""
-    done = subprocess.run([SETTLE, "bench", "checkout", "--help"], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=20, check=True)
-    return done.stdout
-
-
 def shop_workloads(connections, noop, rates):
-    """What a shop is measured with: `noop` connections without data, and so on. Zipf and a fixed
-    rate only where the load generator has them."""
+    """What a shop is measured with: `noop` connections without data, and so on."""
     most = max(connections)
-    offered = generator_help()
     all_of_them = [Workload("noop", n) for n in noop]
     all_of_them += [Workload("uniform", n) for n in connections] + [Workload("hot", most)]
-    if "--zipf" in offered:
-        all_of_them.append(Workload("zipf", most))
-    if "--rate" in offered:
-        all_of_them += [Workload("paced", most, rate) for rate in rates]
+    all_of_them.append(Workload("zipf", most))
+    all_of_them += [Workload("paced", most, rate) for rate in rates]
     return all_of_them + [VERIFY]
 
 
