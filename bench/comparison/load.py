@@ -15,14 +15,17 @@ SETUP_SECONDS = 600  # at most
 KEPT = ("rate_per_s", "latency_us", "answers", "errors", "orders", "measured_s", "setup_s",
         "ran_out_of_orders", "generator_cores", "generator_is_the_bottleneck")
 VERIFY_SECONDS = 600  # at most
-ZIPF_THETA = 0.99
+ZIPF_THETA = 1.1
+THINK_SECONDS = 1
+CONNECTING_SECONDS = 4  # besides the warm-up, for all of the users
 
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
     """`kind`: `noop` (a GET that needs no data), `uniform` (two random items an order), `hot`
     (there is one item, and everybody buys it), `zipf` (few items are bought often), `paced`
-    (uniform, but `rate` are sent a second, whatever the answers do), `sync` (a record that the
+    (uniform, but `rate` are sent a second, whatever the answers do), `users` (uniform, by as many
+    users as there are connections, who think between their requests), `sync` (a record that the
     disk keeps) or `verify` (no load: whether the answers are true)."""
     kind: str
     connections: int
@@ -42,11 +45,12 @@ class Settings:
     duration_s: float
     warmup_s: float
     orders: int
-    zipf_orders: int  # which are created one by one; PostgreSQL gets half as many
+    peer_zipf_orders: int  # which are created one by one in PostgreSQL
     slow_orders: int  # of the naive shop
     slow_zipf_orders: int
     items: int
     users: int
+    thinking: int  # users who think
     verified: int  # orders, and users, of each scenario of `settle verify`
 
 
@@ -64,9 +68,14 @@ def checkout_load(workplace, settings, url, workload, servers, orders=0):
     """Runs `settle bench checkout` against `url`; the dictionary goes to the results as it is."""
     file = workplace.directory / "load.json"
     file.unlink(missing_ok=True)
-    command = [SETTLE, "bench", "checkout", url, "--json", file,
-               "--connections", workload.connections,
-               "--duration", settings.duration_s, "--warmup", settings.warmup_s]
+    warmup_s = settings.warmup_s
+    if workload.kind == "users":
+        warmup_s += CONNECTING_SECONDS
+        users = ["--users", workload.connections, "--think", THINK_SECONDS]
+    else:
+        users = ["--connections", workload.connections]
+    command = [SETTLE, "bench", "checkout", url, "--json", file, *users,
+               "--duration", settings.duration_s, "--warmup", warmup_s]
     if workload.kind == "noop":
         command += ["--path", "/livez"]
     else:
@@ -76,7 +85,7 @@ def checkout_load(workplace, settings, url, workload, servers, orders=0):
         command += ["--rate", workload.rate]
     if workload.kind == "zipf":
         command += ["--zipf", ZIPF_THETA]
-    timeout_s = SETUP_SECONDS + settings.warmup_s + settings.duration_s + 120
+    timeout_s = SETUP_SECONDS + warmup_s + settings.duration_s + 120
     _, samples = workplace.run("load", command, timeout_s, watched=servers)
     try:
         found = json.loads(file.read_text())

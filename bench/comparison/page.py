@@ -2,7 +2,7 @@
 
 import statistics
 
-from .load import VERIFY, ZIPF_THETA
+from .load import THINK_SECONDS, VERIFY, ZIPF_THETA
 
 KINDS = {
     "noop": "a GET that touches no data",
@@ -10,6 +10,7 @@ KINDS = {
     "hot": "checkouts, everybody buys the same item",
     "zipf": f"checkouts, few items are bought often (Zipf, {ZIPF_THETA})",
     "paced": "checkouts, two random items an order, sent at a fixed rate",
+    "users": f"checkouts, by users who think for {THINK_SECONDS} s between two",
 }
 
 
@@ -58,6 +59,8 @@ def amount(workload):
     kind, _, count = workload.rpartition("-")
     if kind == "paced":
         return f"{int(count):,} a second"
+    if kind == "users":
+        return f"{int(count):,} of them, a connection each"
     return f"{count} connection{'' if count == '1' else 's'}"
 
 
@@ -87,7 +90,7 @@ def table(head, rows):
 def page(results, plots):
     """The text; `plots` are (file, caption), relative to where the text will be."""
     figures = Figures(results)
-    parts = [opening(results), tables(figures), ratios(figures)]
+    parts = [opening(results), tables(figures), against_itself(figures), ratios(figures)]
     shown = "\n\n".join(f"![{caption}]({file})" for file, caption in plots)
     parts += [f"## Plots\n\n{shown}\n" if shown else "", truth(figures), limits(figures),
               remarks(figures), method(figures), configurations(figures)]
@@ -131,6 +134,27 @@ def tables(figures):
                   spread(figures.of(s, workload, "latency_us", "p99"), 1e-3),
                   spread(figures.of(s, workload, "server_us_per_request"))] for s in systems])
     return text
+
+
+def against_itself(figures):
+    """Settle's checkouts as parts of its own no-op route and of its uniform load."""
+    rows = []
+    for workload in figures.workloads("uniform"):
+        checkouts = figures.median("settle", workload, "rate_per_s")
+        nothing = figures.median("settle", workload.replace("uniform", "noop"), "rate_per_s")
+        if checkouts and nothing:
+            rows.append([f"{workload} / no-op route", number(checkouts / nothing)])
+    for kind in ("hot", "zipf"):
+        for workload in figures.workloads(kind):
+            found = figures.median("settle", workload, "rate_per_s")
+            uniform = figures.median("settle", workload.replace(kind, "uniform"), "rate_per_s")
+            if found and uniform:
+                rows.append([f"{workload} / uniform", number(found / uniform)])
+    if not rows:
+        return ""
+    return ("## Settle against itself\n\nRatios of the medians of the rates. The no-op route is "
+            "`GET /livez` of the same process, under the same load.\n\n" +
+            table(["", "ratio"], rows))
 
 
 def ratios(figures):
@@ -219,7 +243,7 @@ Every order is checked out once, so every answer 200 is a sale. There are {setti
 orders of two items, {settings['items']:,} items and {settings['users']:,} users; the naive shop has
 {settings['slow_orders']:,} orders, since filling it takes long and it sells few. With the hot item,
 there is one item and every order has two lines of it. Orders for the Zipf load are created one by
-one over HTTP: {settings['zipf_orders']:,} in Settle, half as many in PostgreSQL, and
+one over HTTP: as many in Settle, {settings['peer_zipf_orders']:,} in PostgreSQL, and
 {settings['slow_zipf_orders']:,} in the naive shop. Nothing runs out of stock or credit.
 
 What differs is what an answer means. Settle and PostgreSQL answer when the checkout is on the disk

@@ -151,7 +151,7 @@ class PostgresHttp:
         s = self.settings
         return load.checkout_load(self.workplace, s, self.url, workload,
                                   [self.front, self.server.process],
-                                  s.zipf_orders // 2 if workload.kind == "zipf" else s.orders)
+                                  s.peer_zipf_orders if workload.kind == "zipf" else s.orders)
 
 
 class PostgresDirect:

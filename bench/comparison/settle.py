@@ -13,7 +13,8 @@ class Settle:
         self.settings = settings
 
     def workloads(self, connections):
-        return load.shop_workloads(connections, noop=connections, rates=(200, 2000))
+        found = load.shop_workloads(connections, noop=connections, rates=(200, 2000))
+        return [*found[:-1], load.Workload("users", self.settings.thinking), found[-1]]
 
     def start(self, workplace):
         self.workplace = workplace
@@ -27,6 +28,5 @@ class Settle:
     def measure(self, workload):
         if workload == load.VERIFY:
             return load.verify(self.workplace, self.settings, self.url)
-        s = self.settings
-        return load.checkout_load(self.workplace, s, self.url, workload, [self.process],
-                                  s.zipf_orders if workload.kind == "zipf" else s.orders)
+        return load.checkout_load(self.workplace, self.settings, self.url, workload,
+                                  [self.process], self.settings.orders)
