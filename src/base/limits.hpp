@@ -28,6 +28,11 @@ inline constexpr std::uint64_t late_command_ms = 100'000;
 inline constexpr std::uint64_t request_memory_ms = 120'000;
 inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
 
+// Ownership, in milliseconds.
+inline constexpr std::uint64_t lease_ms = 1'000;      ///< time to live of a member and its leases
+inline constexpr std::uint64_t roll_call_ms = 250;    ///< between two calls of a member
+inline constexpr std::uint64_t stand_down_ms = 2'000;  ///< after another owner was seen at work
+
 // The engine.
 inline constexpr std::size_t rounds_in_flight = 4;  ///< computed, not yet durable
 inline constexpr std::size_t round_weight =
@@ -52,6 +57,7 @@ inline constexpr std::uint64_t batch_init_rows = 100'000'000;  ///< of one reque
 static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
 // Sagas and outboxes repeat an order's lines: three times the entities, and room to spare.
 static_assert(4 * round_weight * bytes_per_weight < round_bytes);
+static_assert(3 * roll_call_ms < lease_ms);
 static_assert(late_command_ms < request_memory_ms);
 static_assert(tick_step_ms < request_memory_ms - late_command_ms);
 

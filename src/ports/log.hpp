@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/ids.hpp"
+#include "base/result.hpp"
 #include "core/message.hpp"
 
 namespace settle {
@@ -20,12 +21,25 @@ struct logged_message {
   std::optional<offset> at;   ///< of the record; nothing where the log does not count
   std::uint64_t time_ms = 0;  ///< the appender's clock, milliseconds since 1970, for display
   bool last_of_record = true;
+  std::uint64_t checksum = 0;   ///< of the record; 0 where the log does not count
+  std::uint64_t following = 0;  ///< the number that was given to log::follow
+};
+
+/// The answer to log::follow, before the first message.
+struct follow_answer {
+  partition_id partition;
+  std::uint64_t following = 0;
+  result<void> status;  ///< unavailable: not now, follow again later. corrupt: never
+  request_id identity;  ///< of the log that the offsets count in
+  offset first;         ///< the oldest record that is still there; the next one's if there is none
 };
 
 /// Gets a partition's messages. Called on any thread.
 class log_reader {
  public:
   virtual ~log_reader() = default;
+  /// Only where the log can be read again.
+  virtual void on_followed(const follow_answer& answer) = 0;
   virtual void on_message(logged_message&& m) = 0;
   /// The caller of on_message has no more for now.
   virtual void on_flush() = 0;
@@ -53,8 +67,14 @@ class log {
   /// Ends a record: what was appended since by this thread may be sent.
   virtual void flush() = 0;
 
-  /// Delivers everything after `after`. One reader a partition.
-  virtual void follow(partition_id partition, offset after, log_reader& reader) = 0;
+  /// Delivers the record at `from`, so that the reader sees that it is the one it knows, and
+  /// everything after it; with `from` 0 from the beginning. Offsets of records are above 0. Ends an
+  /// earlier follow() of the partition by this process, of which late messages may still come, with
+  /// their own `following`.
+  virtual void follow(partition_id partition, offset from, log_reader& reader,
+                      std::uint64_t following) = 0;
+  /// Nothing more of this partition is wanted.
+  virtual void unfollow(partition_id partition) = 0;
 
   virtual void send_reply(const reply& r) = 0;
   virtual void follow_replies(std::uint64_t gateway, reply_reader& reader) = 0;
