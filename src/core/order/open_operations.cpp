@@ -139,10 +139,10 @@ void open_operations::add_changes(commit_batch& batch) {
     s.dirty = false;
     if (s.operation) {
       batch.put(checkpoint_key::operation(index), encode(*s.operation));
-    } else if (s.persisted) {
-      batch.erase(checkpoint_key::operation(index));
+    } else {
+      // Not erased: a store may erase late or never, and then the operation would come back.
+      batch.put(checkpoint_key::operation(index), {});
     }
-    s.persisted = s.operation.has_value();
   }
   dirty_.clear();
 }
@@ -153,9 +153,10 @@ void open_operations::load_slots(std::uint32_t count) {
 }
 
 bool open_operations::load(std::uint32_t index, std::string_view bytes) {
+  if (bytes.empty()) return true;
   auto operation = decode_operation(bytes);
   if (!operation || id_of(*operation).slot != index) return false;
-  slots_[index] = {std::move(operation), false, true};
+  slots_[index] = {std::move(operation), false};
   ++open_;
   return true;
 }
