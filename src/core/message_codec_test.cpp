@@ -302,9 +302,8 @@ RC_GTEST_PROP(checkpoint_values, meta_and_requests_read_back, ()) {
     queue.first = queue.next / 2;
   }
   expect_round_trip(meta, decode_meta);
-  expect_round_trip(recorded_request{operation(), {}, {}, 0}, decode_recorded_request);
-  expect_round_trip(recorded_request{{}, {answer_code::ok, amount(), some_id()},
-                                     retention::client_key, number()},
+  expect_round_trip(recorded_request{operation(), {}}, decode_recorded_request);
+  expect_round_trip(recorded_request{{}, {answer_code::ok, amount(), some_id()}},
                     decode_recorded_request);
 }
 

@@ -16,7 +16,7 @@ namespace settle::embedded {
 namespace {
 
 constexpr std::string_view magic = "settle-s";
-constexpr std::uint32_t description_version = 2;
+constexpr std::uint32_t description_version = 1;
 constexpr std::size_t version_end = 8 + 4;
 
 std::string description_path(const std::string& directory) {

@@ -95,10 +95,9 @@ void workspace::repeat_answer(const waiting_request& to, const answer& what) {
 }
 
 void workspace::record_answer(const waiting_request& to, const answer& what) {
+  values.put(checkpoint_key::request(to.request), encode(recorded_request{{}, what}));
   const auto keep = static_cast<std::uint8_t>(to.retention);
   expiry_queue& queue = meta.expiries[keep];
-  values.put(checkpoint_key::request(to.request),
-             encode(recorded_request{{}, what, to.retention, queue.next}));
   std::string expiry;
   byte_writer out(expiry);
   out.request(to.request);
@@ -108,19 +107,14 @@ void workspace::record_answer(const waiting_request& to, const answer& what) {
 
 void workspace::record_running(const waiting_request& from, operation_id operation) {
   if (from.retention == retention::none) return;
-  values.put(checkpoint_key::request(from.request), encode(recorded_request{operation, {}, {}, 0}));
+  values.put(checkpoint_key::request(from.request), encode(recorded_request{operation, {}}));
 }
 
 std::optional<recorded_request> workspace::find_request(const request_id& id) {
   const auto bytes = values.get(checkpoint_key::request(id));
   if (!bytes) return std::nullopt;
   auto found = decode_recorded_request(*bytes);
-  if (!found) {
-    report_corrupt("a recorded request");
-  } else if (!found->running &&
-             found->expiry < meta.expiries[static_cast<std::size_t>(found->retention)].first) {
-    found.reset();
-  }
+  if (!found) report_corrupt("a recorded request");
   return found;
 }
 
@@ -208,8 +202,6 @@ std::string encode(const recorded_request& value) {
     out.varint(value.running->number);
   } else {
     encode(out, value.answer);
-    out.u8(static_cast<std::uint8_t>(value.retention));
-    out.varint(value.expiry);
   }
   return bytes;
 }
@@ -224,10 +216,6 @@ std::optional<recorded_request> decode_recorded_request(std::string_view bytes) 
     value.running = operation_id{slot, in.varint()};
   } else {
     value.answer = decode_answer(in);
-    const std::uint8_t keep = in.u8();
-    if (keep > static_cast<std::uint8_t>(retention::client_key)) in.fail();
-    value.retention = static_cast<retention>(keep);
-    value.expiry = in.varint();
   }
   if (!in.done()) return std::nullopt;
   return value;

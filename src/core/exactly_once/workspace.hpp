@@ -46,12 +46,9 @@ struct partition_meta {
 };
 
 /// What a request came to, as the table of requests keeps it: running as an operation, or answered.
-/// An answer counts as long as its expiry is in the queue: a store may erase late or never.
 struct recorded_request {
   std::optional<operation_id> running;
   settle::answer answer;
-  settle::retention retention = retention::none;  ///< and number of the answer's expiry
-  std::uint64_t expiry = 0;
 };
 
 class workspace {

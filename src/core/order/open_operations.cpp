@@ -141,10 +141,10 @@ void open_operations::add_changes(commit_batch& batch) {
     if (s.operation) {
       if (mutated(mutation::lose_operations)) continue;
       batch.put(checkpoint_key::operation(index), encode(*s.operation));
-    } else {
-      // Not erased: a store may erase late or never, and then the operation would come back.
-      batch.put(checkpoint_key::operation(index), {});
+    } else if (s.persisted) {
+      batch.erase(checkpoint_key::operation(index));
     }
+    s.persisted = s.operation.has_value();
   }
   dirty_.clear();
 }
@@ -155,10 +155,9 @@ void open_operations::load_slots(std::uint32_t count) {
 }
 
 bool open_operations::load(std::uint32_t index, std::string_view bytes) {
-  if (bytes.empty()) return true;
   auto operation = decode_operation(bytes);
   if (!operation || id_of(*operation).slot != index) return false;
-  slots_[index] = {std::move(operation), false};
+  slots_[index] = {std::move(operation), false, true};
   ++open_;
   return true;
 }

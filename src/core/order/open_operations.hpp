@@ -64,6 +64,7 @@ class open_operations {
   struct slot {
     std::optional<open_operation> operation;
     bool dirty = false;
+    bool persisted = false;
   };
 
   void mark(std::uint32_t index);
