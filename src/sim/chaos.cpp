@@ -188,8 +188,8 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
       store.forget_leases();
       return {};
     default:
-      world_.set_clients(scenario_.clients + scenario_.crowd);
-      return [this] { world_.set_clients(scenario_.clients); };
+      world_.begin_crowd();
+      return [this] { world_.end_crowd(); };
   }
 }
 

@@ -133,6 +133,7 @@ void process::pause(std::uint64_t us) {
 }
 
 void process::leave() {
+  leaving_ = true;
   enter([this] { decides_.leave(); });
 }
 

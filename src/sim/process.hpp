@@ -74,6 +74,8 @@ class process final : public shard_host, public log_reader, public ownership_hos
   /// Hands its partitions over; left() when that is done.
   void leave();
   bool left() const noexcept { return decides_.left(); }
+  bool leaving() const noexcept { return leaving_; }
+  bool is_gateway() const noexcept { return options_.gateway; }
 
   /// nullptr: not a gateway, or dead. To be used within enter().
   gateway::http_handler* door() noexcept { return alive_ ? handler_.get() : nullptr; }
@@ -117,6 +119,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
   std::unique_ptr<gateway::request_handler> handler_;
 
   bool alive_ = true;
+  bool leaving_ = false;
   std::uint64_t paused_until_us_ = 0;
   std::deque<std::function<void()>> waiting_;  ///< for the end of the pause
   bool woken_ = false;
