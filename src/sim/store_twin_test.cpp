@@ -122,27 +122,29 @@ TEST_F(store_twin, delay_beyond_the_timeout_is_a_late_request) {
 
 TEST_F(store_twin, dead_process_hears_nothing_and_its_requests_may_be_executed) {
   for (std::uint16_t i = 0; i < 100; ++i) {
-    store_client& a = open();
+    bool dead = false;
+    store_client a(server, [&dead](auto what) {
+      ASSERT_FALSE(dead);
+      what();
+    });
     const partition_id partition{service::stock, i};
     auto round = start(a, one(batch(partition, {}, at(1), {{"a", "1"}})));
-    auto call = std::make_unique<test_call>();
-    call->self = {i + std::uint64_t{1}, 7};
-    a.call(*call);
-    auto reading = std::make_unique<test_read>();
-    reading->partition = partition;
-    a.read(*reading);
-    if (i % 2 == 0) run_for(150);
-    const auto finished = [&] { return round->finished + call->finished + reading->finished; };
-    const int before = finished();
+    test_call calling;
+    calling.self = {i + std::uint64_t{1}, 7};
+    a.call(calling);
+    test_read reading;
+    reading.partition = partition;
+    a.read(reading);
+    if (i % 2 == 0) run_for(1'000);
     a.die();
+    dead = true;
     run();
-    EXPECT_EQ(finished(), before);
     round = start(a, one(batch(partition, {}, at(2), {{"a", "2"}})));
     run();
     EXPECT_FALSE(round->finished);
   }
-  EXPECT_GT(seen.commits.size(), 20U);
-  EXPECT_LT(seen.commits.size(), 80U);
+  EXPECT_GT(seen.commits.size(), 50U);
+  EXPECT_LT(seen.commits.size(), 95U);
 }
 
 TEST_F(store_twin, nothing_is_executed_in_an_outage) {
