@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 #include "engine/round.hpp"
 
 namespace settle {
@@ -107,7 +108,9 @@ void shard::fetched(fetch& f) {
   if (s.phase == partition_phase::loading) return loaded_from(s, f);
   // Values of another position do not go with what is in memory: the store went back, or another
   // owner is at work.
-  if (!local_ && f.position != s.state->position()) return open(s);
+  if (!local_ && f.position != s.state->position() && !mutated(mutation::read_unchecked)) {
+    return open(s);
+  }
   for (std::size_t i = 0; i < f.keys.size(); ++i) {
     s.state->provide(f.keys[i], std::move(f.values[i]));
   }
@@ -117,7 +120,8 @@ void shard::fetched(fetch& f) {
 
 void shard::loaded_from(slot& s, const fetch& f) {
   const bool first = s.state->position() == checkpoint_position{};
-  if (!first && !local_ && f.position != s.state->position()) return open(s);
+  const bool torn = !first && !local_ && f.position != s.state->position();
+  if (torn && !mutated(mutation::load_unchecked)) return open(s);
   const auto loaded = s.state->load(f.values);
   if (!loaded) return halt(s, loaded.error());
   if (first && !stored_as_expected(s)) return;
@@ -246,6 +250,7 @@ bool shard::process(slot& s, round& r) {
       break;
     }
     look_ahead(s);
+    if (mutated(mutation::stop_input_when_full) && s.state->outbox_full()) break;
     if (!provide_missing(s)) break;
     const logged_message& m = s.queue.front();
     const offset at = m.at ? *m.at : offset{s.state->watermark().value + 1};
@@ -266,13 +271,17 @@ bool shard::process(slot& s, round& r) {
     }
     if (!s.mid_record) s.state->end_record(checksum);
   }
-  if (local_) deliver(s);
+  if (local_ || mutated(mutation::outputs_before_commit)) deliver(s);
   return true;
 }
 
 void shard::deliver(slot& s) {
   for (auto& [peer, link] : s.state->links()) {
-    while (const message* next = link.next_to_send()) send_on(*next);
+    while (const message* next = link.next_to_send()) {
+      const std::uint64_t number = next->link_number;
+      send_on(*next);
+      if (mutated(mutation::trim_on_send)) link.acknowledged(number);
+    }
   }
 }
 
@@ -311,14 +320,15 @@ bool shard::acknowledge(round& r) {
 
 /// What the partition has to say may be said at once.
 bool shard::may_speak(const slot& s) const {
-  return local_ || (!s.committing && !s.mid_record);
+  return local_ || (!s.committing && !s.mid_record) || mutated(mutation::acknowledge_uncommitted);
 }
 
 void shard::commit(round& r) {
   for (slot* s : r.slots) {
     s->in_round = false;
     // Its watermark would skip the rest of the record, which is late or waits for a read.
-    if (s->mid_record || s->phase != partition_phase::serving || !s->state->changed()) continue;
+    const bool whole = !s->mid_record || mutated(mutation::cut_records);
+    if (!whole || s->phase != partition_phase::serving || !s->state->changed()) continue;
     s->committing = true;
     r.commits.push_back({s->state->take_commit(spare_bytes()), commit_outcome::unknown});
     auto& replies = s->state->replies();
@@ -328,6 +338,9 @@ void shard::commit(round& r) {
       r.replies.insert(r.replies.end(), replies.begin(), replies.end());
       replies.clear();
     }
+  }
+  if (mutated(mutation::replies_before_commit)) {
+    for (const reply& answered : std::exchange(r.replies, {})) log_.send_reply(answered);
   }
   if (r.commits.empty()) {
     finished(r);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 #include "engine/round.hpp"
 
 namespace settle {
@@ -51,12 +52,13 @@ void shard::followed(const follow_answer& answer) {
   if (s.phase != partition_phase::loading) return;
   const offset watermark = s.state->watermark();
   const request_id& known = s.state->log_identity();
-  if (!known.empty() && known != answer.identity) {
+  if (!known.empty() && known != answer.identity && !mutated(mutation::identity_unchecked)) {
     return halt(s, {errc::corrupt, s.id.text() + ": its log is another one than the checkpoint "
                                                  "counts in; was it deleted and made anew?"});
   }
   // Offsets begin with 1.
-  if (answer.first.value > std::max<std::uint64_t>(watermark.value, 1)) {
+  if (answer.first.value > std::max<std::uint64_t>(watermark.value, 1) &&
+      !mutated(mutation::trimmed_log_is_fresh)) {
     return halt(s, {errc::corrupt, s.id.text() + ": its log begins at " +
                                        std::to_string(answer.first.value) +
                                        ", but the checkpoint ends at " +
@@ -80,7 +82,8 @@ bool shard::is_wanted(const logged_message& m) {
   slot& s = *owned;
   if (!s.verify_record) return true;
   // A client library that silently starts at the end, or a log that was recreated, is an error.
-  if (m.at != s.state->watermark() || m.checksum != s.state->record_checksum()) {
+  const bool same = m.at == s.state->watermark() && m.checksum == s.state->record_checksum();
+  if (!same && !mutated(mutation::record_unchecked)) {
     halt(s, {errc::corrupt, s.id.text() + ": the record at offset " +
                                 std::to_string(s.state->watermark().value) +
                                 " of its log is not the one that the checkpoint ends with"});
@@ -95,7 +98,9 @@ void shard::finish_each(round& r) {
   for (const partition_commit& c : r.commits) {
     slot& s = at(c.batch.partition);
     s.committing = false;
-    s.durable = c.outcome == commit_outcome::committed;
+    s.durable = c.outcome == commit_outcome::committed ||
+                (c.outcome == commit_outcome::unknown && mutated(mutation::trust_unknown)) ||
+                (c.outcome == commit_outcome::refused && mutated(mutation::go_on_when_refused));
   }
   for (const reply& answered : r.replies) {
     if (at(answered.partition).durable) log_.send_reply(answered);

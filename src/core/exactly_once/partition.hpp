@@ -54,6 +54,7 @@ class partition {
   /// The last message of the record at watermark() was applied; `checksum` is the record's.
   void end_record(std::uint64_t checksum) noexcept { work_.meta.record_checksum = checksum; }
 
+  bool outbox_full() const noexcept { return work_.outbox_size() >= limits::outbox_messages; }
   /// Something changed since the last commit.
   bool changed() const noexcept { return work_.meta.watermark != position_.watermark; }
   /// The newest commit taken carries this owner's token.
