@@ -68,7 +68,14 @@ class books : public ::testing::Test {
   body::charge charge() const { return {saga, user, money{20}}; }
   body::refund refund() const { return {saga, user, money{20}, generation{1}}; }
   body::reserve reserve() const { return {saga, {{item, quantity{1}}, {item, quantity{1}}}}; }
-  body::reserved given() const { return {saga, {generation{1}, generation{1}}}; }
+  // Made in place: g++ 12 loses track of the size of a small_vector that it sees moved.
+  message_body given(std::size_t lines = 2) const {
+    message_body made;
+    auto& reserved = made.emplace<body::reserved>();
+    reserved.operation = saga;
+    for (; lines > 0; --lines) reserved.generations.push_back(generation{1});
+    return made;
+  }
   body::release release() const {
     return {saga, {{item, quantity{1}, generation{1}}, {item, quantity{1}, generation{1}}}};
   }
@@ -133,7 +140,7 @@ TEST_F(books, paid_checkout_is_right) {
 TEST_F(books, compensated_checkout_is_right) {
   open_saga();
   charged();
-  link(orders, stock, reserve(), {body::reserved{saga, {generation{1}, generation{1}}}});
+  link(orders, stock, reserve(), {given()});
   link(orders, stock, release(), {body::released{saga}});
   link(orders, payment, refund(), {body::refunded{saga}});
   right();
@@ -200,7 +207,7 @@ TEST_F(books, reused_attempt_number_is_reported) {
 TEST_F(books, rejection_before_the_refund_is_reported) {
   open_saga();
   charged();
-  link(orders, stock, reserve(), {body::reserved{saga, {generation{1}, generation{1}}}});
+  link(orders, stock, reserve(), {given()});
   link(orders, stock, release(), {body::released{saga}});
   end(answer_code::out_of_stock, body::released{saga}, stock);
   reports("charged and not refunded");
@@ -227,7 +234,7 @@ TEST_F(books, release_of_one_of_two_lines_is_reported) {
 TEST_F(books, paid_without_goods_is_reported) {
   open_saga();
   charged();
-  end(answer_code::ok, body::reserved{saga, {}}, stock);
+  end(answer_code::ok, given(0), stock);
   reports("without all of its goods");
 }
 

@@ -264,13 +264,19 @@ void oracle::check_leftover(partition_id partition, std::string_view key) {
                   "{} holds {} at rest, the log gives nothing", partition, shown_bytes{key});
 }
 
+std::optional<std::string> oracle::unrest(partition_id partition) {
+  const slot& s = slot_of(partition);
+  if (s.halted) return std::nullopt;
+  const std::size_t open = s.truth->open_operations();
+  const std::size_t sent = s.truth->outbox_messages();
+  if (open == 0 && sent == 0) return std::nullopt;
+  return fmt::format("{} has {} open operations and {} messages in its outboxes", partition, open,
+                     sent);
+}
+
 void oracle::check_at_rest() {
-  for (slot& s : slots_) {
-    if (s.halted) continue;
-    verdict_.expect(s.truth->open_operations() == 0, "{} has {} open operations at rest",
-                    s.truth->id(), s.truth->open_operations());
-    verdict_.expect(s.truth->outbox_messages() == 0, "{} has {} messages in its outboxes at rest",
-                    s.truth->id(), s.truth->outbox_messages());
+  for (const slot& s : slots_) {
+    if (const auto why = unrest(s.truth->id())) verdict_.violation(*why + " at rest");
   }
   if (verdict_.failed()) return;
   accounts_.check_at_rest([&](service of, const entity_id& id) {

@@ -54,6 +54,10 @@ class oracle final : public observer {
   /// After check_stored of every partition.
   void check_at_rest();
 
+  offset end_of(partition_id partition) { return at(partition).end(); }
+  /// What the log leaves open in this partition; nothing: it is at rest.
+  std::optional<std::string> unrest(partition_id partition);
+
   // For the judge of the clients (sim/judge.hpp).
 
   const partition_counts& counts() const noexcept { return counts_; }

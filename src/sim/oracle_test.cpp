@@ -281,7 +281,7 @@ TEST_F(oracle_of_a_shop, open_saga_at_rest_is_reported) {
   const entity_id id = order(user(50), {item(1, 1)});
   shop.deliver(shop.command(orders, body::checkout{id}, shop.new_id()));
   shop.rest();
-  reports("open operations at rest");
+  reports("has 1 open operations");
 }
 
 TEST_F(oracle_of_a_shop, refusal_of_what_the_log_has_is_reported) {
