@@ -7,17 +7,30 @@
 
 namespace settle::limits {
 
+/// The simulator's builds have some limits so low that its small worlds reach them.
+#ifdef SETTLE_MUTATIONS
+template <class T>
+constexpr T sized(T /*usual*/, T simulated) {
+  return simulated;
+}
+#else
+template <class T>
+constexpr T sized(T usual, T /*simulated*/) {
+  return usual;
+}
+#endif
+
 // Entities.
 inline constexpr std::size_t id_length = 64;        ///< characters of an id
 inline constexpr std::size_t order_lines = 1'000;   ///< lines of an order
-inline constexpr std::uint16_t partitions = 1'024;  ///< of one service
+inline constexpr std::uint16_t partitions = sized<std::uint16_t>(1'024, 16);  ///< of one service
 
 // A partition.
-inline constexpr std::size_t open_operations = 16'384;  ///< sagas and price queries under way
-inline constexpr std::size_t outbox_messages = 65'536;  ///< outputs not yet acknowledged
+inline constexpr std::size_t open_operations = sized<std::size_t>(16'384, 24);  ///< sagas and price queries under way
+inline constexpr std::size_t outbox_messages = sized<std::size_t>(65'536, 48);  ///< outputs not yet acknowledged
 inline constexpr std::uint64_t link_messages =
     1 << 28;  ///< of one link; more is a corrupt checkpoint
-inline constexpr std::size_t attached_requests = 256;  ///< repeats that wait for one checkout
+inline constexpr std::size_t attached_requests = sized<std::size_t>(256, 4);  ///< repeats that wait for one checkout
 inline constexpr std::uint64_t recorded_requests = 50'000'000;  ///< in the table of requests
 inline constexpr std::size_t batch_rows = 4'096;  ///< rows of a batch_init that one message writes
 inline constexpr std::size_t expiries_per_tick = 4'096;  ///< requests that one tick forgets

@@ -49,7 +49,8 @@ struct counting_log final : settle::log {
   bool rereadable() const noexcept override { return false; }
   void append(message&&, std::uint64_t) override { CHECK(false, "there is one shard"); }
   void flush() override {}
-  void follow(partition_id, offset, log_reader&) override {}
+  void follow(partition_id, offset, log_reader&, std::uint64_t) override {}
+  void unfollow(partition_id) override {}
   void send_reply(const reply& r) override { ++(r.answer.code == answer_code::ok ? ok : others); }
   void follow_replies(std::uint64_t, reply_reader&) override {}
 };

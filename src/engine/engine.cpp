@@ -21,7 +21,7 @@ engine::engine(store& s, log& l, const clock& c, const options& o) : store_(s) {
       const partition_id id{kind, i};
       worker& owner = *workers_[i % workers_.size()];
       owner.own(id, status[i]);
-      l.follow(id, {}, owner);
+      l.follow(id, {}, owner, 0);
     }
   }
 }

@@ -1,6 +1,9 @@
 // The two things that a shard hands to the store and gets back later.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ring.hpp"
@@ -13,12 +16,22 @@ struct shard::slot {
   partition_id id;
   std::unique_ptr<partition> state;
   partition_phase phase = partition_phase::loading;
+  std::uint64_t opening = 0;  ///< which loading this is; what answers an earlier one is dropped
   ring<logged_message> queue;
   bool ready = false;       ///< in ready_
   bool fetching = false;    ///< waits for the store
   bool in_round = false;    ///< of the round that is computed
   bool mid_record = false;  ///< the rest of a record is to be applied before anything is committed
   bool committing = false;  ///< part of a round in flight
+  std::uint64_t following = 0;    ///< the number of the log::follow whose messages count
+  bool claiming = false;          ///< the commit under way is that of the owner's token alone
+  bool durable = false;           ///< the last commit was
+  bool leaving = false;           ///< not wanted any more; forgotten when its commit has ended
+  bool verify_record = false;     ///< the next record must be the one that the checkpoint ends with
+  std::uint64_t retry_ms = 0;     ///< not opened again before; 0: nothing to wait for
+  std::uint64_t failures = 0;     ///< commits in a row
+  std::optional<partition_commit> failed;  ///< the last one, to be compared with what is stored
+
   std::uint64_t ticked_ms = 0;
   std::uint64_t acknowledged_ms = 0;
   std::uint64_t repeated_ms = 0;
@@ -62,10 +75,10 @@ class round final : public commit_round {
 /// Values of one partition on their way from the store.
 class fetch final : public read_request {
  public:
-  fetch(shard_host& host, shard::slot& s) : slot(s), host_(host) {}
+  fetch(shard_host& host, std::uint64_t opening) : opening(opening), host_(host) {}
   void on_finished() noexcept override { host_.fetch_finished(*this); }
 
-  shard::slot& slot;
+  const std::uint64_t opening;  ///< of the partition, when the read was sent
 
  private:
   shard_host& host_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 #include "engine/round.hpp"
 
 namespace settle {
@@ -46,9 +47,11 @@ void shard::own(partition_id id) {
   s = std::make_unique<slot>();
   s->id = id;
   by_id_[static_cast<std::size_t>(id.service)].at(id.index) = s.get();
+  if (started_) open(*s);
 }
 
 void shard::start() {
+  started_ = true;
   for (auto& [id, s] : slots_) open(*s);
 }
 
@@ -58,16 +61,21 @@ void shard::open(slot& s) {
   const partition_counts counts = {store_.describe().partitions[0], store_.describe().partitions[1],
                                    store_.describe().partitions[2]};
   s.phase = partition_phase::loading;
+  s.opening = ++openings_;
   s.state = std::make_unique<partition>(s.id, counts, options_.owner);
   s.unacknowledged.clear();
   s.mid_record = false;
   s.committing = false;
+  s.fetching = false;
+  s.retry_ms = 0;
+  if (!local_) forget_queue(s);
   load_next(s);
 }
 
 void shard::load_next(slot& s) {
   std::vector<std::string> keys = s.state->keys_to_load();
   if (!keys.empty()) return start_fetch(s, std::move(keys));
+  if (!local_) return claim(s);
   s.phase = partition_phase::serving;
   deliver(s);
   flush_outgoing();
@@ -76,7 +84,7 @@ void shard::load_next(slot& s) {
 }
 
 void shard::start_fetch(slot& s, std::vector<std::string> keys) {
-  auto f = std::make_unique<fetch>(host_, s);
+  auto f = std::make_unique<fetch>(host_, s.opening);
   f->partition = s.id;
   f->keys = std::move(keys);
   s.fetching = true;
@@ -88,22 +96,36 @@ void shard::start_fetch(slot& s, std::vector<std::string> keys) {
 void shard::fetched(fetch& f) {
   time_ms_ = clock_.wall_ms();
   const auto node = fetches_.extract(&f);
-  slot& s = f.slot;
+  slot* asked = find(f.partition);
+  if (asked == nullptr || asked->opening != f.opening) return reload_if_possible();
+  slot& s = *asked;
   s.fetching = false;
   if (discarding_) return reload_if_possible();
   if (!f.status) {
     if (f.status.error().code == errc::unavailable) return;  // on_timer asks again
     return halt(s, f.status.error());
   }
-  if (s.phase == partition_phase::loading) {
-    const auto loaded = s.state->load(f.values);
-    return loaded ? load_next(s) : halt(s, loaded.error());
+  if (s.phase == partition_phase::loading) return loaded_from(s, f);
+  // Values of another position do not go with what is in memory: the store went back, or another
+  // owner is at work.
+  if (!local_ && f.position != s.state->position() && !mutated(mutation::read_unchecked)) {
+    return open(s);
   }
   for (std::size_t i = 0; i < f.keys.size(); ++i) {
     s.state->provide(f.keys[i], std::move(f.values[i]));
   }
   mark_ready(s);
   host_.wake();
+}
+
+void shard::loaded_from(slot& s, const fetch& f) {
+  const bool first = s.state->position() == checkpoint_position{};
+  const bool torn = !first && !local_ && f.position != s.state->position();
+  if (torn && !mutated(mutation::load_unchecked)) return open(s);
+  const auto loaded = s.state->load(f.values);
+  if (!loaded) return halt(s, loaded.error());
+  if (first && !stored_as_expected(s)) return;
+  load_next(s);
 }
 
 bool shard::provide_missing(slot& s) {
@@ -137,7 +159,8 @@ bool shard::provide_missing(slot& s) {
 // Rounds.
 
 void shard::mark_ready(slot& s) {
-  if (s.ready || s.fetching || s.phase != partition_phase::serving) return;
+  // A partition whose commit is under way goes on afterwards: what it says then must be durable.
+  if (s.ready || s.fetching || (s.committing && !local_) || s.phase != partition_phase::serving) return;
   s.ready = true;
   ready_.push_back(&s);
 }
@@ -153,6 +176,7 @@ void shard::refuse(const sender& from, answer_code code) {
 }
 
 void shard::receive(logged_message&& m) {
+  if (!local_ && !is_wanted(m)) return;
   slot& s = at(m.message.destination);
   const message& what = m.message;
   if (s.phase == partition_phase::halted) return refuse(what, answer_code::partition_halted);
@@ -190,8 +214,7 @@ std::unique_ptr<round> shard::take_round() {
 }
 
 void shard::run() {
-  const std::size_t most = local_ ? limits::rounds_in_flight : 1;
-  if (discarding_ || ready_.empty() || in_flight_.size() >= most) return;
+  if (discarding_ || ready_.empty() || in_flight_.size() >= limits::rounds_in_flight) return;
   time_ms_ = clock_.wall_ms();
   auto r = take_round();
   weight_ = 0;
@@ -200,7 +223,8 @@ void shard::run() {
       slot& s = *ready_.front();
       ready_.pop_front();
       s.ready = false;
-      if (!process(s, *r)) return abandon(*r);
+      // Locally the others may have seen what the halted partition said in this round.
+      if (!process(s, *r) && local_) return abandon(*r);
     }
   } while (local_ && ready_.empty() && acknowledge(*r));
   round& full = *r;
@@ -226,6 +250,7 @@ bool shard::process(slot& s, round& r) {
       break;
     }
     look_ahead(s);
+    if (mutated(mutation::stop_input_when_full) && s.state->outbox_full()) break;
     if (!provide_missing(s)) break;
     const logged_message& m = s.queue.front();
     const offset at = m.at ? *m.at : offset{s.state->watermark().value + 1};
@@ -233,6 +258,7 @@ bool shard::process(slot& s, round& r) {
       r.commands.push_back({s.id, m.message.gateway, m.message.request});
     }
     s.mid_record = !m.last_of_record;
+    const std::uint64_t checksum = m.checksum;
     const std::size_t bytes_before = s.state->changed_bytes();
     const auto status = s.state->apply(at, m.time_ms, m.message);
     weight_ += weight(m.message);
@@ -243,14 +269,19 @@ bool shard::process(slot& s, round& r) {
       halt(s, status.error());
       return false;
     }
+    if (!s.mid_record) s.state->end_record(checksum);
   }
-  if (local_) deliver(s);
+  if (local_ || mutated(mutation::outputs_before_commit)) deliver(s);
   return true;
 }
 
 void shard::deliver(slot& s) {
   for (auto& [peer, link] : s.state->links()) {
-    while (const message* next = link.next_to_send()) send_on(*next);
+    while (const message* next = link.next_to_send()) {
+      const std::uint64_t number = next->link_number;
+      send_on(*next);
+      if (mutated(mutation::trim_on_send)) link.acknowledged(number);
+    }
   }
 }
 
@@ -289,14 +320,15 @@ bool shard::acknowledge(round& r) {
 
 /// What the partition has to say may be said at once.
 bool shard::may_speak(const slot& s) const {
-  return local_ || (!s.committing && !s.mid_record);
+  return local_ || (!s.committing && !s.mid_record) || mutated(mutation::acknowledge_uncommitted);
 }
 
 void shard::commit(round& r) {
   for (slot* s : r.slots) {
     s->in_round = false;
     // Its watermark would skip the rest of the record, which is late or waits for a read.
-    if (s->mid_record || !s->state->changed()) continue;
+    const bool whole = !s->mid_record || mutated(mutation::cut_records);
+    if (!whole || s->phase != partition_phase::serving || !s->state->changed()) continue;
     s->committing = true;
     r.commits.push_back({s->state->take_commit(spare_bytes()), commit_outcome::unknown});
     auto& replies = s->state->replies();
@@ -307,11 +339,14 @@ void shard::commit(round& r) {
       replies.clear();
     }
   }
+  if (mutated(mutation::replies_before_commit)) {
+    for (const reply& answered : std::exchange(r.replies, {})) log_.send_reply(answered);
+  }
   if (r.commits.empty()) {
     finished(r);
   } else {
     ++statistics_.rounds;
-    r.epoch = epoch_;
+    r.epoch = local_ ? epoch_ : store_.epoch();
     store_.commit(r);
   }
   // Other shards' rounds follow this one in the store's sequence, so they may have it now.
@@ -328,7 +363,9 @@ void shard::flush_outgoing() {
 
 void shard::finished(round& r) {
   auto node = in_flight_.extract(&r);
-  if (r.committed()) {
+  if (!local_) {
+    finish_each(r);
+  } else if (r.committed()) {
     complete(r);
   } else {
     ++statistics_.failed_rounds;
@@ -353,7 +390,6 @@ void shard::complete(round& r) {
     slot& s = at(c.batch.partition);
     s.state->committed();
     s.committing = false;
-    if (!local_) deliver(s);
     s.state->values().keep_below(options_.cached_bytes);
   }
   flush_outgoing();
@@ -370,6 +406,7 @@ void shard::halt(slot& s, const error& reason) {
     refuse(s.queue[i].message, answer_code::partition_halted);
   }
   s.queue.clear();
+  if (!local_) give_up(s);
 }
 
 /// A partition halted in mid-round: nothing of the round leaves, what the others did in it as well.

@@ -7,9 +7,12 @@
 // Replies and what goes to other threads or machines leave when they may: see finished() and
 // commit().
 //
-// When a round fails, all later ones have failed too. The shard forgets what it computed since,
-// tells the clients that nothing happened (or, after an error whose effect cannot be known, that),
-// and loads its partitions again.
+// Where store and log are one process's (local): when a round fails, all later ones have failed too.
+// The shard forgets what it computed since, tells the clients that nothing happened (or, after an
+// error whose effect cannot be known, that), and loads its partitions again.
+//
+// Otherwise each partition is on its own: it is taken over (shard_takeover.cpp), its outputs and
+// replies leave when its commit is durable, and when a commit fails it is taken over again.
 //
 // Concurrency: one thread calls everything here; shard_host's calls come from any.
 #pragma once
@@ -45,10 +48,14 @@ class shard {
   shard(store& s, settle::log& l, const clock& c, shard_host& host, const options& o);
   ~shard();
 
-  /// REQUIRES: not started.
+  /// Takes a partition over: loads its checkpoint, then serves. Before start(): there.
   void own(partition_id id);
-  /// Takes over every partition owned: loads its checkpoint, then serves.
+  /// Lets go of a partition, as soon as no commit of it is under way. REQUIRES: the log can be read
+  /// again.
+  void disown(partition_id id);
+  bool owns(partition_id id) const noexcept { return find(id) != nullptr; }
   void start();
+  void followed(const follow_answer& answer);
   void receive(logged_message&& m);
   /// One round. Does nothing while enough rounds are in flight.
   void run();
@@ -88,6 +95,7 @@ class shard {
   slot& at(partition_id id);
   void open(slot& s);
   void load_next(slot& s);
+  void loaded_from(slot& s, const fetch& f);
   void mark_ready(slot& s);
   void refuse(const message& m, answer_code code);
   void refuse(const sender& from, answer_code code);
@@ -104,11 +112,25 @@ class shard {
   void commit(round& r);
   void complete(round& r);
 
+  // Taking over, where partitions change their owners.
+  bool stored_as_expected(slot& s);
+  void claim(slot& s);
+  void follow(slot& s);
+  bool is_wanted(const logged_message& m);
+  void finish_each(round& r);
+  void durable(slot& s);
+  void commit_failed(slot& s, partition_commit&& failed);
+  void try_later(slot& s);
+  void forget_queue(slot& s);
+  void drop(slot& s);
+  void give_up(slot& s);
+
   void halt(slot& s, const error& reason);
   void abandon(round& r);
   void start_over(answer_code to_waiting);
   void flush_outgoing();
   void reload_if_possible();
+  void load_again(slot& s, std::uint64_t now_ms);
   void tick(slot& s, std::uint64_t now_ms);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
   void acknowledge_idle(slot& s, std::uint64_t now_ms);
@@ -137,6 +159,9 @@ class shard {
   std::vector<std::unique_ptr<round>> spare_rounds_;
   std::vector<std::string> spare_bytes_;  ///< of batches that are committed
   std::uint64_t epoch_ = 0;
+  std::uint64_t openings_ = 0;
+  std::uint64_t followings_ = 0;
+  bool started_ = false;
   bool discarding_ = false;  ///< a round failed: nothing is computed until everything is reloaded
   answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile
   statistics statistics_;

@@ -16,7 +16,7 @@ constexpr partition_id stock{service::stock, 0};
 constexpr partition_id payment{service::payment, 0};
 
 struct logged_shop : test_shop {
-  logged_shop() : test_shop({.one_sequence = false, .rereadable = true}) { pump(); }
+  logged_shop() : test_shop({.one_sequence = false, .rereadable = true}) { settle(); }
   /// Everything until there is nothing more but pure acknowledgements of idle sides.
   void rest() {
     for (int i = 0; i < 40; ++i) {
@@ -27,7 +27,8 @@ struct logged_shop : test_shop {
   /// One message of a record.
   request_id part(std::uint64_t at, message_body body, bool last) {
     const request_id id = new_id();
-    only().receive({command(payment, std::move(body), id), offset{at}, clock.now_ms, last});
+    only().receive({command(payment, std::move(body), id), offset{at}, clock.now_ms, last, 0,
+                    log.followings[payment]});
     parts[0].host.wake();
     return id;
   }

@@ -10,7 +10,7 @@ namespace settle {
 void shard::on_timer() {
   // Another shard's round failed. Without rounds of its own this shard would hear of it never, and
   // drop all that the others send as of another epoch.
-  if (store_.epoch() != epoch_) {
+  if (local_ && store_.epoch() != epoch_) {
     start_over(store_.writable() ? answer_code::unavailable : answer_code::storage_full);
   }
   time_ms_ = clock_.wall_ms();
@@ -18,7 +18,7 @@ void shard::on_timer() {
   if (discarding_) return;
   const std::uint64_t now_ms = clock_.steady_ms();
   for (auto& [id, s] : slots_) {
-    if (s->phase == partition_phase::loading && !s->fetching) load_next(*s);
+    if (s->phase == partition_phase::loading) load_again(*s, now_ms);
     if (s->phase != partition_phase::serving) continue;
     if (!s->queue.empty()) mark_ready(*s);
     tick(*s, now_ms);
@@ -27,6 +27,13 @@ void shard::on_timer() {
   }
   flush_outgoing();
   if (!ready_.empty()) host_.wake();
+}
+
+/// Where the last try to load did not get through.
+void shard::load_again(slot& s, std::uint64_t now_ms) {
+  if (s.fetching || s.committing || s.following != 0 || now_ms < s.retry_ms) return;
+  if (s.retry_ms == 0) return load_next(s);
+  open(s);
 }
 
 void shard::tick(slot& s, std::uint64_t now_ms) {

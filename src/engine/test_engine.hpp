@@ -66,7 +66,8 @@ class test_engine {
     std::optional<offset> at;
     if (options_.rereadable) at = offset{++offsets_[m.destination]};
     part& p = parts[m.destination.index % parts.size()];
-    p.shard->receive({std::move(m), at, clock.now_ms, true});
+    const std::uint64_t following = log.followings[m.destination];
+    p.shard->receive({std::move(m), at, clock.now_ms, true, 0, following});
     p.host.wake();
   }
   /// The oldest message between shards; false if there is none.

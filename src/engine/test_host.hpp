@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct test_clock final : settle::clock {
 /// Keeps what it is given.
 struct captured_log final : settle::log {
   bool can_reread = false;
+  std::map<partition_id, std::uint64_t> followings;  ///< the newest
   std::function<void()> on_append = [] {};
   std::deque<message> appended;
   std::vector<reply> replies;
@@ -29,20 +31,42 @@ struct captured_log final : settle::log {
     appended.push_back(std::move(m));
   }
   void flush() override {}
-  void follow(partition_id, offset, log_reader&) override {}
+  /// Answers at once, with the record that the reader must know.
+  void follow(partition_id partition, offset from, log_reader& reader,
+              std::uint64_t following) override {
+    followings[partition] = following;
+    reader.on_followed({partition, following, {}, {1, 1}, offset{1}});
+    if (from.value == 0) return;
+    logged_message known;
+    known.message.destination = partition;
+    known.message.body = body::acknowledgement{};
+    known.at = from;
+    known.following = following;
+    reader.on_message(std::move(known));
+  }
+  void unfollow(partition_id) override {}
   void send_reply(const reply& r) override { replies.push_back(r); }
   void follow_replies(std::uint64_t, reply_reader&) override {}
 };
 
 /// What a worker does for its shard, one event at a time.
-struct test_host final : shard_host {
+struct test_host final : shard_host, log_reader {
   bool woken = false;
   std::deque<round*> rounds;
   std::deque<fetch*> fetches;
+  std::deque<follow_answer> follows;
+  std::deque<logged_message> messages;  ///< that the log delivered
+  std::vector<partition_id> given_up;
 
   void wake() override { woken = true; }
   void round_finished(round& r) noexcept override { rounds.push_back(&r); }
   void fetch_finished(fetch& f) noexcept override { fetches.push_back(&f); }
+  log_reader& reader() override { return *this; }
+  void gave_up(partition_id partition) override { given_up.push_back(partition); }
+
+  void on_followed(const follow_answer& answer) override { follows.push_back(answer); }
+  void on_message(logged_message&& m) override { messages.push_back(std::move(m)); }
+  void on_flush() override {}
 
   /// Hands the next event to the shard; false if there is none.
   bool step(shard& s) {
@@ -54,6 +78,14 @@ struct test_host final : shard_host {
       fetch& f = *fetches.front();
       fetches.pop_front();
       s.fetched(f);
+    } else if (!follows.empty()) {
+      const follow_answer answer = follows.front();
+      follows.pop_front();
+      s.followed(answer);
+    } else if (!messages.empty()) {
+      logged_message m = std::move(messages.front());
+      messages.pop_front();
+      s.receive(std::move(m));
     } else if (std::exchange(woken, false)) {
       s.run();
     } else {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/check.hpp"
 #include "engine/round.hpp"
 
 namespace settle {
@@ -17,6 +18,7 @@ void worker::mail::clear() {
   messages.clear();
   rounds.clear();
   fetches.clear();
+  follows.clear();
 }
 
 worker::worker(store& s, settle::log& l, const clock& c, const shard::options& o)
@@ -57,6 +59,15 @@ void worker::announce_mail() {
   boost::asio::post(context_, [this] { read_mail(); });
 }
 
+void worker::on_followed(const follow_answer& answer) {
+  add_mail([&](mail& to) { to.follows.push_back(answer); });
+  announce_mail();
+}
+
+void worker::gave_up(partition_id /*partition*/) {
+  CHECK(false, "the one process there is keeps its partitions");
+}
+
 void worker::on_message(logged_message&& m) {
   if (on_own_thread()) {
     shard_.receive(std::move(m));
@@ -89,6 +100,7 @@ void worker::read_mail() {
   }
   for (round* r : reading_.rounds) shard_.finished(*r);
   for (fetch* f : reading_.fetches) shard_.fetched(*f);
+  for (const follow_answer& answer : reading_.follows) shard_.followed(answer);
   for (logged_message& m : reading_.messages) shard_.receive(std::move(m));
   if (!reading_.fetches.empty()) publish();
   reading_.clear();

@@ -35,18 +35,22 @@ class worker final : public shard_host, public log_reader {
   shard::statistics count() const;
 
   // Any thread.
+  void on_followed(const follow_answer& answer) override;
   void on_message(logged_message&& m) override;
   void on_flush() override;
   void round_finished(round& r) noexcept override;
   void fetch_finished(fetch& f) noexcept override;
+  log_reader& reader() override { return *this; }
   // The worker's own thread.
   void wake() override;
+  void gave_up(partition_id partition) override;
 
  private:
   struct mail {
     std::vector<logged_message> messages;
     std::vector<round*> rounds;
     std::vector<fetch*> fetches;
+    std::vector<follow_answer> follows;
     void clear();
   };
 

@@ -21,7 +21,8 @@ class echo_log final : public settle::log {
     if (!silent) reader_->on_reply({sent.gateway, sent.request, given, sent.destination, {}, 0});
   }
   void flush() override {}
-  void follow(partition_id, offset, log_reader&) override {}
+  void follow(partition_id, offset, log_reader&, std::uint64_t) override {}
+  void unfollow(partition_id) override {}
   void send_reply(const reply&) override {}
   void follow_replies(std::uint64_t, reply_reader& reader) override { reader_ = &reader; }
 

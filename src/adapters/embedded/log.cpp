@@ -27,10 +27,15 @@ void embedded_log::flush() {
   given.clear();
 }
 
-void embedded_log::follow(partition_id partition, offset /*after*/, log_reader& reader) {
+void embedded_log::follow(partition_id partition, offset /*from*/, log_reader& reader,
+                          std::uint64_t /*following*/) {
   auto& readers = readers_[static_cast<std::size_t>(partition.service)];
   if (readers.size() <= partition.index) readers.resize(partition.index + std::size_t{1});
   readers[partition.index] = &reader;
+}
+
+void embedded_log::unfollow(partition_id /*partition*/) {
+  CHECK(false, "the one process there is keeps its partitions");
 }
 
 void embedded_log::send_reply(const reply& r) {

@@ -18,7 +18,9 @@ class embedded_log final : public log {
   bool rereadable() const noexcept override { return false; }
   void append(message&& m, std::uint64_t time_ms) override;
   void flush() override;
-  void follow(partition_id partition, offset after, log_reader& reader) override;
+  void follow(partition_id partition, offset from, log_reader& reader,
+              std::uint64_t following) override;
+  void unfollow(partition_id partition) override;
   void send_reply(const reply& r) override;
   void follow_replies(std::uint64_t gateway, reply_reader& reader) override;
 

@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "base/mutation.hpp"
 
 namespace settle {
 namespace {
@@ -32,7 +33,8 @@ bool fits(saga_guard guard, const saga& s, bool order_intact) {
     case saga_guard::order_intact:
       return order_intact;
     case saga_guard::all_done_and_order_intact:
-      return order_intact && !any_step(s, step_outcome::refused);
+      return order_intact &&
+             (mutated(mutation::paid_in_part) || !any_step(s, step_outcome::refused));
   }
   return false;
 }

@@ -10,11 +10,14 @@
 namespace settle {
 
 bool link::accept(std::uint64_t number) noexcept {
-  if (number != last_accepted_ + 1) {
-    if (number <= last_accepted_) owes_acknowledgement_ = true;
+  const bool again = number <= last_accepted_;
+  const bool next = number == last_accepted_ + 1 || (mutated(mutation::accept_again) && again) ||
+                    (mutated(mutation::accept_greater) && !again);
+  if (!next) {
+    if (again && !mutated(mutation::keep_quiet_on_duplicates)) owes_acknowledgement_ = true;
     return false;
   }
-  last_accepted_ = number;
+  last_accepted_ = std::max(last_accepted_, number);
   owes_acknowledgement_ = true;
   dirty_ = true;
   return true;
@@ -64,7 +67,8 @@ void link::add_changes(partition_id peer, commit_batch& batch) {
   persisted_end_ = next_number_;
   std::string bytes;
   byte_writer out(bytes);
-  out.varint(last_accepted_);
+  const bool less = mutated(mutation::lose_link_state) && last_accepted_ > 0;
+  out.varint(less ? last_accepted_ - 1 : last_accepted_);
   out.varint(first);
   out.varint(next_number_);
   batch.put(checkpoint_key::link(peer), bytes);
@@ -86,6 +90,7 @@ bool link::load(std::string_view bytes) {
 
 void link::load_outbox(message m) {
   CHECK(m.link_number == persisted_begin_ + outbox_.size(), "outbox entries are loaded in order");
+  if (mutated(mutation::lose_outbox)) return;
   outbox_.emplace_back(std::move(m));
   if (persisted_begin_ + outbox_.size() == next_number_) rewind();
 }

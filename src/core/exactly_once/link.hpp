@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/mutation.hpp"
 #include "base/ring.hpp"
 #include "core/exactly_once/commit_batch.hpp"
 #include "core/message.hpp"
@@ -40,7 +41,9 @@ class link {
   const message* next_to_send() noexcept;
   bool has_to_send() const noexcept { return sent_ + 1 < next_number_; }
   /// Send again from the lowest unacknowledged number: after an error, a timeout, or a new start.
-  void rewind() noexcept { sent_ = first_number() - 1; }
+  void rewind() noexcept {
+    if (!mutated(mutation::never_go_back)) sent_ = first_number() - 1;
+  }
   /// The acknowledgement was sent by itself.
   void acknowledgement_sent() noexcept { owes_acknowledgement_ = false; }
   std::size_t unacknowledged() const noexcept { return outbox_.size(); }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/exactly_once/well_formed.hpp"
 #include "core/payment/payment_service.hpp"
@@ -135,13 +136,16 @@ void partition::apply_command(const message& m) {
   // A gateway's first contact, whose stamp cannot be right yet, and harmless however late.
   if (std::holds_alternative<body::barrier>(m.body)) return work_.repeat_answer(from, {});
   // A gateway that was stopped for minutes must not repeat what the table has forgotten.
-  if (m.logical_time_ms + limits::late_command_ms < work_.meta.logical_time_ms) {
+  if (m.logical_time_ms + limits::late_command_ms < work_.meta.logical_time_ms &&
+      !mutated(mutation::accept_late_commands)) {
     return work_.answer_request(from, {answer_code::too_late, 0, {}});
   }
   if (m.retention != retention::none) {
     if (const auto known = work_.find_request(m.request)) {
       if (!known->running) return work_.repeat_answer(from, known->answer);
-      if (orders_) return orders_->attach(from, *known->running);
+      if (orders_ && !mutated(mutation::repeat_runs_again)) {
+        return orders_->attach(from, *known->running);
+      }
     }
     if (work_.request_table_full()) {
       return work_.answer_request(from, {answer_code::overloaded, 0, {}});

@@ -51,11 +51,17 @@ class partition {
   /// any more. errc::corrupt: a stored value cannot be decoded. errc::incompatible: unknown rules.
   result<void> apply(offset at, std::uint64_t time_ms, const message& m);
 
+  /// The last message of the record at watermark() was applied; `checksum` is the record's.
+  void end_record(std::uint64_t checksum) noexcept { work_.meta.record_checksum = checksum; }
+
+  bool outbox_full() const noexcept { return work_.outbox_size() >= limits::outbox_messages; }
   /// Something changed since the last commit.
   bool changed() const noexcept { return work_.meta.watermark != position_.watermark; }
+  /// The newest commit taken carries this owner's token.
+  bool claimed() const noexcept { return position_.owner == owner_; }
   /// About how much the next commit holds.
   std::size_t changed_bytes() const noexcept { return work_.values.changed_bytes(); }
-  /// REQUIRES: changed(). `memory` is that of an earlier batch's changes, to be used again.
+  /// REQUIRES: changed(), or not yet claimed(): a commit of the token alone. `memory` is that of an earlier batch's changes, to be used again.
   commit_batch take_commit(std::string memory = {});
   /// The oldest commit taken and not yet reported is durable.
   void committed() noexcept { work_.values.committed(); }
@@ -65,6 +71,10 @@ class partition {
   std::vector<reply>& replies() noexcept { return work_.replies; }
 
   offset watermark() const noexcept { return work_.meta.watermark; }
+  /// Of the record at watermark(), and of the log that it is in; empty and 0: not known.
+  std::uint64_t record_checksum() const noexcept { return work_.meta.record_checksum; }
+  const request_id& log_identity() const noexcept { return work_.meta.log_identity; }
+  void set_log_identity(const request_id& log) noexcept { work_.meta.log_identity = log; }
   /// Where the newest commit taken stands.
   const checkpoint_position& position() const noexcept { return position_; }
   std::uint64_t logical_time_ms() const noexcept { return work_.meta.logical_time_ms; }

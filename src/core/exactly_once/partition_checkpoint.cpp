@@ -33,7 +33,7 @@ partition::partition(partition_id self, const partition_counts& counts, std::uin
 }
 
 commit_batch partition::take_commit(std::string memory) {
-  CHECK(changed(), "there is something to commit");
+  CHECK(changed() || !claimed(), "there is something to commit");
   commit_batch batch;
   batch.partition = id();
   batch.expected = position_;

@@ -77,13 +77,16 @@ void workspace::mix_output(partition_id to, std::size_t type) noexcept {
 
 void workspace::acknowledged(link& from, std::uint64_t number) {
   const std::size_t before = from.unacknowledged();
-  from.acknowledged(number);
+  from.acknowledged(mutated(mutation::trim_too_much) ? number + 1 : number);
   outbox_size_ -= before - from.unacknowledged();
 }
 
 void workspace::answer_request(const waiting_request& to, const answer& what) {
   mix(static_cast<std::uint64_t>(what.code) << 56 ^ to.request.low);
-  if (to.retention != retention::none && is_recorded(what.code)) record_answer(to, what);
+  bool recorded = to.retention != retention::none && is_recorded(what.code);
+  if (mutated(mutation::forget_answers)) recorded = false;
+  if (mutated(mutation::forget_rejections) && what.code != answer_code::ok) recorded = false;
+  if (recorded) record_answer(to, what);
   repeat_answer(to, what);
 }
 
@@ -124,8 +127,12 @@ bool workspace::request_table_full() const noexcept {
 void workspace::advance_logical_time(std::uint64_t owner, std::uint64_t clock_ms) {
   // Only differences of one owner's clock count, and never more than one step: a clock that jumps a
   // day must not expire keys, and two owners with skewed clocks must not ratchet the time up.
-  if (meta.tick_owner == owner && clock_ms > meta.tick_clock_ms) {
-    meta.logical_time_ms += std::min(clock_ms - meta.tick_clock_ms, limits::tick_step_ms);
+  const bool counts = meta.tick_owner == owner || mutated(mutation::ratchet);
+  if (counts && clock_ms > meta.tick_clock_ms) {
+    const std::uint64_t passed = clock_ms - meta.tick_clock_ms;
+    meta.logical_time_ms += mutated(mutation::jump_with_the_clock)
+                                ? passed
+                                : std::min(passed, limits::tick_step_ms);
   }
   meta.tick_owner = owner;
   meta.tick_clock_ms = clock_ms;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutation.hpp"
 #include "core/checkout/saga.hpp"
 #include "core/exactly_once/link.hpp"
 #include "core/exactly_once/value_table.hpp"
@@ -75,7 +76,10 @@ class workspace {
   void put_attempt(const attempt& finished);
 
   /// A number that this partition never used before: attempts, operations, generations.
-  std::uint64_t next_number() noexcept { return ++meta.last_number; }
+  std::uint64_t next_number() noexcept {
+    if (mutated(mutation::reuse_attempts) && meta.last_number >= 40) meta.last_number = 0;
+    return ++meta.last_number;
+  }
   /// The appender's clock in the record that is applied, for display.
   std::uint64_t time_ms() const noexcept { return time_ms_; }
 

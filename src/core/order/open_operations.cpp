@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
 
 namespace settle {
@@ -138,6 +139,7 @@ void open_operations::add_changes(commit_batch& batch) {
     slot& s = slots_[index];
     s.dirty = false;
     if (s.operation) {
+      if (mutated(mutation::lose_operations)) continue;
       batch.put(checkpoint_key::operation(index), encode(*s.operation));
     } else if (s.persisted) {
       batch.erase(checkpoint_key::operation(index));

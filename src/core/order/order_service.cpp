@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 
 namespace settle {
 namespace {
@@ -40,7 +41,8 @@ std::optional<order> order_service::load(const entity_id& id) {
 }
 
 void order_service::create(const waiting_request& from, const body::create_order& command) {
-  const entity_id id = from.request.to_entity_id();
+  entity_id id = from.request.to_entity_id();
+  if (mutated(mutation::new_id_each_time)) id = from.request.part(work_.next_number()).to_entity_id();
   // A repeat that comes after the table of requests forgot it must not empty the order.
   if (!work_.get(id)) {
     order fresh;
@@ -121,7 +123,9 @@ void order_service::open_saga(const waiting_request& from, const entity_id& id, 
     return finish(fresh, load_head(id));
   }
   const std::size_t most = 2 * (1 + std::min<std::size_t>(o.lines.size(), stock_count()));
-  if (operations_.full() || work_.outbox_size() + reserved_room_ + most > limits::outbox_messages) {
+  const bool room = work_.outbox_size() + reserved_room_ + most <= limits::outbox_messages ||
+                    mutated(mutation::unbounded_sagas);
+  if (operations_.full() || !room) {
     return work_.answer_request(from, {answer_code::overloaded, 0, {}});
   }
   const std::uint64_t number = work_.next_number();
@@ -155,6 +159,7 @@ void order_service::attach(const waiting_request& from, operation_id operation) 
   }
   auto& waiting = std::get<saga>(*open).waiting;
   waiting_request also = from;
+  if (mutated(mutation::forget_attached)) also.retention = retention::none;
   for (const waiting_request& known : waiting) {
     if (known.request != from.request) continue;
     if (known.gateway == from.gateway) return;
@@ -295,6 +300,11 @@ void order_service::reserve_everywhere(saga& s) {
 }
 
 void order_service::release_and_refund(saga& s) {
+  if (mutated(mutation::answer_before_compensation)) {
+    const answer early = rejection(s, true);
+    for (const waiting_request& waiting : s.waiting) work_.answer_request(waiting, early);
+    s.waiting.clear();
+  }
   const std::size_t sent = s.attempt.steps.size();
   for (std::size_t i = 0; i < sent; ++i) {
     const attempt_step step = s.attempt.steps[i];
@@ -304,6 +314,7 @@ void order_service::release_and_refund(saga& s) {
       if (line.partition != step.partition) continue;
       release.lines.push_back({line.item, line.quantity, line.generation});
     }
+    if (mutated(mutation::release_first_only)) release.lines.resize(1);
     send_step(s, step_kind::release, {service::stock, step.partition}, std::move(release));
   }
   send_step(s, step_kind::refund, work_.home(service::payment, s.user),

@@ -1,5 +1,7 @@
 #include "core/payment/payment_service.hpp"
 
+#include "base/mutation.hpp"
+
 namespace settle::payment_service {
 namespace {
 
@@ -53,7 +55,8 @@ void init(workspace& work, const waiting_request& from, const body::init_users& 
 
 void charge(workspace& work, const message& from, const body::charge& order) {
   auto found = load(work, order.user);
-  if (!found || found->credit < order.amount) {
+  const std::int64_t least = order.amount.value - (mutated(mutation::overcharge) ? 1 : 0);
+  if (!found || found->credit.value < least) {
     work.send(from.source, body::charge_refused{order.operation}, from.trace);
     return;
   }
@@ -64,7 +67,9 @@ void charge(workspace& work, const message& from, const body::charge& order) {
 
 void refund(workspace& work, const message& from, const body::refund& order) {
   auto found = load(work, order.user);
-  if (found && found->generation == order.generation) {
+  const bool same = found && (found->generation == order.generation ||
+                              mutated(mutation::refund_any_generation));
+  if (same && !mutated(mutation::forget_refund)) {
     found->credit = compensating_sum(found->credit, order.amount);
     work.put_value(order.user, *found);
   }

@@ -1,6 +1,7 @@
 #include "core/stock/stock_service.hpp"
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 
 namespace settle::stock_service {
 namespace {
@@ -69,8 +70,9 @@ void reserve(workspace& work, const message& from, const body::reserve& order) {
   for (std::uint32_t index = 0; index < order.lines.size(); ++index) {
     const body::line& line = order.lines[index];
     auto found = load(work, line.item);
-    if (!found || found->stock < line.quantity) {
-      for (std::uint32_t taken = index; taken-- > 0;) {
+    const std::int64_t least = line.quantity.value - (mutated(mutation::oversell) ? 1 : 0);
+    if (!found || found->stock.value < least) {
+      for (std::uint32_t taken = index; taken-- > 0 && !mutated(mutation::refuse_keeps_taken);) {
         auto back = load(work, order.lines[taken].item);
         CHECK(back.has_value(), "it was there a moment ago");
         back->stock.value += order.lines[taken].quantity.value;
@@ -89,7 +91,9 @@ void reserve(workspace& work, const message& from, const body::reserve& order) {
 void release(workspace& work, const message& from, const body::release& order) {
   for (const body::reserved_line& line : order.lines) {
     auto found = load(work, line.item);
-    if (!found || found->generation != line.generation) continue;
+    if (!found) continue;
+    const bool same = found->generation == line.generation;
+    if (!same && !mutated(mutation::refund_any_generation)) continue;
     found->stock = compensating_sum(found->stock, line.quantity);
     work.put_value(line.item, *found);
   }

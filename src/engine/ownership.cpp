@@ -1,0 +1,143 @@
+#include "engine/ownership.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace settle {
+namespace {
+
+/// The last step of MurmurHash3's 64-bit finalizer, twice: all bits depend on all.
+std::uint64_t weight(std::uint64_t member, partition_id partition) noexcept {
+  std::uint64_t h = member ^ (std::uint64_t{static_cast<std::uint8_t>(partition.service)} << 16 |
+                              partition.index) * 0x9E3779B97F4A7C15;
+  for (int i = 0; i < 2; ++i) {
+    h ^= h >> 33;
+    h *= 0xFF51AFD7ED558CCD;
+    h ^= h >> 33;
+    h *= 0xC4CEB9FE1A85EC53;
+  }
+  return h ^ h >> 33;
+}
+
+bool has_role(const member& m, service s) noexcept {
+  return (m.roles >> static_cast<unsigned>(s) & 1U) != 0;
+}
+
+}  // namespace
+
+struct ownership::call final : roll_call {
+  explicit call(ownership_host& h) : host(h) {}
+  void on_finished() noexcept override { host.roll_called(); }
+
+  ownership_host& host;
+  std::uint64_t sent_ms = 0;
+};
+
+std::uint64_t rendezvous_owner(partition_id partition,
+                               const std::vector<member>& members) noexcept {
+  std::uint64_t owner = 0;
+  std::uint64_t most = 0;
+  for (const member& m : members) {
+    if (!has_role(m, partition.service)) continue;
+    const std::uint64_t w = weight(m.id, partition);
+    if (owner == 0 || w > most || (w == most && m.id > owner)) {
+      owner = m.id;
+      most = w;
+    }
+  }
+  return owner;
+}
+
+ownership::ownership(membership& m, ownership_host& host, const clock& c, member self,
+                     const std::array<std::uint16_t, service_count>& partitions)
+    : membership_(m), host_(host), clock_(c), self_(self) {
+  for (std::size_t s = 0; s < service_count; ++s) {
+    if (!has_role(self, static_cast<service>(s))) continue;
+    for (std::uint16_t i = 0; i < partitions[s]; ++i) {
+      partitions_.push_back({static_cast<service>(s), i});
+    }
+  }
+}
+
+ownership::~ownership() = default;
+
+bool ownership::wants(partition_id partition, std::uint64_t now_ms) const {
+  if (leaving_ || rendezvous_owner(partition, members_) != self_.id) return false;
+  const auto later = not_before_ms_.find(partition);
+  return later == not_before_ms_.end() || now_ms >= later->second;
+}
+
+void ownership::on_timer() {
+  const std::uint64_t now_ms = clock_.steady_ms();
+  // The store has forgotten us by now, and somebody else may be at work.
+  if (confirmed_ && now_ms >= confirmed_ms_ + limits::lease_ms) disown_all();
+  if (!under_way_ && !left_ && now_ms >= next_call_ms_) send(now_ms);
+}
+
+void ownership::send(std::uint64_t now_ms) {
+  next_call_ms_ = now_ms + limits::roll_call_ms;
+  under_way_ = std::make_unique<call>(host_);
+  call& request = *under_way_;
+  request.sent_ms = now_ms;
+  request.self = self_;
+  bool holding = false;
+  for (const partition_id partition : partitions_) {
+    // What the shard still has a commit of under way stays ours until that has ended.
+    if (wants(partition, now_ms) || host_.owns(partition)) {
+      request.wanted.push_back(partition);
+      holding = true;
+    } else {
+      request.given_up.push_back(partition);
+    }
+  }
+  request.leaving = leaving_ && !holding;
+  membership_.call(request);
+}
+
+void ownership::called() {
+  const auto answered = std::move(under_way_);
+  const std::uint64_t now_ms = clock_.steady_ms();
+  // An answer that took longer than the lease says nothing of now.
+  if (!answered->status || now_ms >= answered->sent_ms + limits::lease_ms) return;
+  confirmed_ = true;
+  confirmed_ms_ = answered->sent_ms;
+  if (answered->leaving) {
+    left_ = true;
+    return;
+  }
+  const bool first = members_.empty();
+  members_ = answered->members;
+  leases_ = answered->leases;
+  std::set<partition_id> held;
+  for (const lease& l : leases_) {
+    if (l.holder == self_.id) held.insert(l.partition);
+  }
+  for (const partition_id partition : partitions_) {
+    const bool mine = held.contains(partition) && wants(partition, now_ms);
+    if (mine && !host_.owns(partition)) {
+      owned_.insert(partition);
+      host_.own(partition);
+    } else if (!mine && owned_.erase(partition) != 0) {
+      host_.disown(partition);
+    }
+  }
+  // Who else is there decides what is wanted: no need to wait for that.
+  if (first) next_call_ms_ = now_ms;
+}
+
+void ownership::gave_up(partition_id partition) {
+  not_before_ms_[partition] = clock_.steady_ms() + limits::stand_down_ms;
+}
+
+void ownership::disown_all() {
+  confirmed_ = false;
+  for (const partition_id partition : std::exchange(owned_, {})) host_.disown(partition);
+}
+
+void ownership::leave() {
+  leaving_ = true;
+  next_call_ms_ = 0;
+  for (const partition_id partition : std::exchange(owned_, {})) host_.disown(partition);
+}
+
+}  // namespace settle

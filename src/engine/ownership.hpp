@@ -1,0 +1,86 @@
+// Which partitions this process works on, where several share them: it calls the roll several times
+// within a lease's time to live, and wants the partitions for which it comes first among the live
+// members by rendezvous hashing (Thaler and Ravishankar, 1998), so that work spreads evenly and
+// little moves when a member comes or goes.
+//
+// Decides who works, never what is true (ports/membership.hpp).
+//
+// Concurrency: one thread calls everything here; roll_call::on_finished comes from any, by way of
+// the host.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "base/limits.hpp"
+#include "ports/clock.hpp"
+#include "ports/membership.hpp"
+
+namespace settle {
+
+/// What ownership moves partitions about in: the shards of this process.
+class ownership_host {
+ public:
+  virtual ~ownership_host() = default;
+  virtual void own(partition_id partition) = 0;
+  virtual void disown(partition_id partition) = 0;
+  /// A partition that was disowned may take a while to let go.
+  virtual bool owns(partition_id partition) const = 0;
+  /// ownership::called() soon, on the thread of ownership. Called on any thread.
+  virtual void roll_called() noexcept = 0;
+};
+
+/// The member that a partition belongs to by rendezvous hashing; 0 if none has the role.
+std::uint64_t rendezvous_owner(partition_id partition, const std::vector<member>& members) noexcept;
+
+class ownership {
+ public:
+  /// `partitions` by service.
+  ownership(membership& m, ownership_host& host, const clock& c, member self,
+            const std::array<std::uint16_t, service_count>& partitions);
+  ~ownership();
+
+  /// To be called several times a second.
+  void on_timer();
+  void called();
+  /// Another owner was seen at work, or the partition is halted here: not wanted for a while.
+  void gave_up(partition_id partition);
+  /// Lets go of everything and leaves.
+  void leave();
+  bool left() const noexcept { return left_; }
+
+  // As the last roll call told.
+  const std::vector<member>& members() const noexcept { return members_; }
+  const std::vector<lease>& leases() const noexcept { return leases_; }
+
+ private:
+  struct call;
+
+  bool wants(partition_id partition, std::uint64_t now_ms) const;
+  void send(std::uint64_t now_ms);
+  void disown_all();
+
+  membership& membership_;
+  ownership_host& host_;
+  const clock& clock_;
+  const member self_;
+  std::vector<partition_id> partitions_;  ///< of the services of this process's roles
+
+  std::unique_ptr<call> under_way_;
+  std::uint64_t next_call_ms_ = 0;
+  std::uint64_t confirmed_ms_ = 0;  ///< when the last call that succeeded was sent
+  bool confirmed_ = false;          ///< one succeeded less than a lease ago
+  std::vector<member> members_;
+  std::vector<lease> leases_;
+  std::set<partition_id> owned_;                        ///< asked the host to own
+  std::map<partition_id, std::uint64_t> not_before_ms_;  ///< wanted again then
+  bool leaving_ = false;
+  bool left_ = false;
+};
+
+}  // namespace settle
