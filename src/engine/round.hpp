@@ -75,7 +75,7 @@ class round final : public commit_round {
 /// Values of one partition on their way from the store.
 class fetch final : public read_request {
  public:
-  fetch(shard_host& host, std::uint64_t opening) : opening(opening), host_(host) {}
+  fetch(shard_host& host, std::uint64_t which) : opening(which), host_(host) {}
   void on_finished() noexcept override { host_.fetch_finished(*this); }
 
   const std::uint64_t opening;  ///< of the partition, when the read was sent

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
@@ -162,7 +163,7 @@ void shard::mark_ready(slot& s) {
   // A partition whose commit is under way goes on afterwards: what it says then must be durable.
   if (s.ready || s.fetching || (s.committing && !local_) || s.phase != partition_phase::serving) return;
   s.ready = true;
-  ready_.push_back(&s);
+  ready_.emplace_back(&s);
 }
 
 void shard::refuse(const message& m, answer_code code) {
@@ -184,6 +185,10 @@ void shard::receive(logged_message&& m) {
   // What another shard sent in a round that was lost must not be taken: it will send something else
   // under that number. What a newer epoch sends comes again.
   if (local_ && what.gateway == 0 && what.epoch != epoch_) return;
+  if (local_ && what.gateway != 0) {
+    arrived_.emplace_back(std::move(m));
+    return;
+  }
   s.queue.emplace_back(std::move(m));
   mark_ready(s);
 }
@@ -214,7 +219,9 @@ std::unique_ptr<round> shard::take_round() {
 }
 
 void shard::run() {
-  if (discarding_ || ready_.empty() || in_flight_.size() >= limits::rounds_in_flight) return;
+  if (discarding_ || in_flight_.size() >= limits::rounds_in_flight) return;
+  take_commands();
+  if (ready_.empty()) return;
   time_ms_ = clock_.wall_ms();
   auto r = take_round();
   weight_ = 0;
@@ -228,9 +235,28 @@ void shard::run() {
     }
   } while (local_ && ready_.empty() && acknowledge(*r));
   round& full = *r;
-  in_flight_[&full] = std::move(r);
+  in_flight_.push_back(std::move(r));
+  commands_in_flight_ += full.commands.size();
   commit(full);
-  if (!ready_.empty()) host_.wake();
+  if (!ready_.empty() || !arrived_.empty()) host_.wake();
+}
+
+/// A share of what is under way, so that the next round is computed while this one is made durable:
+/// a round with all of it would leave nothing to do meanwhile.
+void shard::take_commands() {
+  constexpr std::size_t least = 16;
+  const std::size_t share = (arrived_.size() + commands_in_flight_) / limits::rounds_in_flight;
+  for (std::size_t left = std::max(least, share); left > 0 && !arrived_.empty(); --left) {
+    logged_message& m = arrived_.front();
+    slot& s = at(m.message.destination);
+    if (s.phase == partition_phase::halted) {
+      refuse(m.message, answer_code::partition_halted);
+    } else {
+      s.queue.emplace_back(std::move(m));
+      mark_ready(s);
+    }
+    arrived_.pop_front();
+  }
 }
 
 /// Values are found in no order; most of the time that takes is waiting for memory.
@@ -362,7 +388,10 @@ void shard::flush_outgoing() {
 }
 
 void shard::finished(round& r) {
-  auto node = in_flight_.extract(&r);
+  const auto place = std::ranges::find(in_flight_, &r, &std::unique_ptr<round>::get);
+  std::unique_ptr<round> ended = std::move(*place);
+  in_flight_.erase(place);
+  commands_in_flight_ -= r.commands.size();
   if (!local_) {
     finish_each(r);
   } else if (r.committed()) {
@@ -380,9 +409,9 @@ void shard::finished(round& r) {
     }
     start_over(code);
   }
-  recycle(std::move(node.mapped()));
+  recycle(std::move(ended));
   reload_if_possible();
-  if (!ready_.empty()) host_.wake();
+  if (!ready_.empty() || !arrived_.empty()) host_.wake();
 }
 
 void shard::complete(round& r) {
@@ -430,6 +459,7 @@ void shard::start_over(answer_code to_waiting) {
     for (std::size_t i = 0; i < s->queue.size(); ++i) refuse(s->queue[i].message, to_waiting);
     s->queue.clear();
   }
+  for (; !arrived_.empty(); arrived_.pop_front()) refuse(arrived_.front().message, to_waiting);
 }
 
 void shard::reload_if_possible() {

@@ -19,12 +19,12 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/ring.hpp"
 #include "core/exactly_once/partition.hpp"
 #include "engine/shard_host.hpp"
 #include "ports/clock.hpp"
@@ -100,6 +100,7 @@ class shard {
   void refuse(const message& m, answer_code code);
   void refuse(const sender& from, answer_code code);
 
+  void take_commands();
   bool process(slot& s, round& r);
   static void look_ahead(const slot& s);
   bool provide_missing(slot& s);
@@ -148,13 +149,15 @@ class shard {
 
   std::map<partition_id, std::unique_ptr<slot>> slots_;
   std::array<std::vector<slot*>, service_count> by_id_;  ///< of slots_
-  std::deque<slot*> ready_;
-  std::vector<message> outgoing_;  ///< of the round that is computed, to other shards
+  ring<slot*> ready_;
+  ring<logged_message> arrived_;        ///< commands that no round has taken yet; local only
+  std::size_t commands_in_flight_ = 0;  ///< of the rounds in flight
+  std::vector<message> outgoing_;       ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;
   std::string value_;
   std::uint64_t time_ms_ = 0;  ///< clock_.wall_ms(), as the round that is computed sees it
   std::size_t weight_ = 0;     ///< of the round that is computed
-  std::map<round*, std::unique_ptr<round>> in_flight_;
+  std::vector<std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
   std::vector<std::unique_ptr<round>> spare_rounds_;
   std::vector<std::string> spare_bytes_;  ///< of batches that are committed

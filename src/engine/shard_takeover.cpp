@@ -32,7 +32,7 @@ void shard::claim(slot& s) {
   s.committing = true;
   full.commits.push_back({s.state->take_commit(spare_bytes()), commit_outcome::unknown});
   full.epoch = store_.epoch();
-  in_flight_[&full] = std::move(r);
+  in_flight_.push_back(std::move(r));
   store_.commit(full);
 }
 
@@ -174,7 +174,12 @@ void shard::forget_queue(slot& s) {
   s.queue.clear();
   s.following = 0;
   s.verify_record = false;
-  if (std::exchange(s.ready, false)) std::erase(ready_, &s);
+  if (!std::exchange(s.ready, false)) return;
+  for (std::size_t left = ready_.size(); left > 0; --left) {
+    slot* other = ready_.front();
+    ready_.pop_front();
+    if (other != &s) ready_.emplace_back(other);
+  }
 }
 
 /// The host takes the partition away.

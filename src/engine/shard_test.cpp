@@ -172,8 +172,8 @@ TEST(shard, slow_read_delays_only_its_partition) {
 TEST(shard, one_read_serves_the_messages_that_wait_behind_the_first) {
   small_shop s;
   std::vector<entity_id> goods;
-  goods.reserve(20);
-  for (int i = 0; i < 20; ++i) goods.push_back(s.item(1, 1));
+  goods.reserve(12);
+  for (int i = 0; i < 12; ++i) goods.push_back(s.item(1, 1));
   s.restart();
   s.settle();
   s.store.slow = {stock};

@@ -26,7 +26,7 @@ void shard::on_timer() {
     acknowledge_idle(*s, now_ms);
   }
   flush_outgoing();
-  if (!ready_.empty()) host_.wake();
+  if (!ready_.empty() || !arrived_.empty()) host_.wake();
 }
 
 /// Where the last try to load did not get through.
@@ -78,7 +78,7 @@ void shard::acknowledge_idle(slot& s, std::uint64_t now_ms) {
 // Status.
 
 bool shard::idle() const noexcept {
-  return ready_.empty() && in_flight_.empty() && fetches_.empty();
+  return ready_.empty() && arrived_.empty() && in_flight_.empty() && fetches_.empty();
 }
 
 bool shard::loaded() const noexcept {

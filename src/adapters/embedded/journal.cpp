@@ -17,7 +17,7 @@ constexpr std::size_t copied_changes = 4'096;
 
 /// A sync of blocks that were written before costs half of one of blocks that are only allocated,
 /// which changes the file's map of blocks too. So a record now and then writes zeros for the next.
-constexpr std::array<char, 256 << 10> zeros{};
+constexpr std::array<char, 64 << 10> zeros{};
 
 /// A header with its varint at its longest.
 constexpr std::size_t batch_header_max = batch_size_min + 9;

@@ -12,7 +12,7 @@
 namespace settle::embedded {
 namespace {
 
-constexpr std::size_t first_slots = 16;
+constexpr std::size_t first_slots = 4;
 constexpr std::size_t first_block = 1 << 10;
 constexpr std::size_t largest_block = 256 << 10;
 
@@ -43,23 +43,30 @@ std::uint64_t overlay_table::hash_of(std::string_view key) {
 }
 
 std::optional<overlay_table::found> overlay_table::find(std::string_view key) const {
-  if (slots_.empty()) return std::nullopt;
   const std::uint64_t hash = hash_of(key);
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = hash & mask; slots_[i].at != nullptr; i = (i + 1) & mask) {
-    if (slots_[i].hash != hash || slots_[i].at->key() != key) continue;
-    return found{slots_[i].at->erased, slots_[i].at->value()};
+  const std::vector<slot>& slots = segments_[segment_of(hash)].slots;
+  if (slots.empty()) return std::nullopt;
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t i = hash & mask; slots[i].at != nullptr; i = (i + 1) & mask) {
+    if (slots[i].hash != hash || slots[i].at->key() != key) continue;
+    return found{slots[i].at->erased, slots[i].at->value()};
   }
   return std::nullopt;
 }
 
-overlay_table::slot& overlay_table::locate(std::string_view key, std::uint64_t hash) {
-  const std::size_t mask = slots_.size() - 1;
+/// Where the key is, or the way to it begins; nullptr: nowhere yet.
+const overlay_table::slot* overlay_table::home_of(std::uint64_t hash) const {
+  const std::vector<slot>& slots = segments_[segment_of(hash)].slots;
+  return slots.empty() ? nullptr : &slots[hash & (slots.size() - 1)];
+}
+
+overlay_table::slot& overlay_table::locate(segment& in, std::string_view key, std::uint64_t hash) {
+  const std::size_t mask = in.slots.size() - 1;
   std::size_t i = hash & mask;
-  while (slots_[i].at != nullptr && (slots_[i].hash != hash || slots_[i].at->key() != key)) {
+  while (in.slots[i].at != nullptr && (in.slots[i].hash != hash || in.slots[i].at->key() != key)) {
     i = (i + 1) & mask;
   }
-  return slots_[i];
+  return in.slots[i];
 }
 
 /// Keys come in no order, and most of the time goes into waiting for memory: so a few changes fetch
@@ -72,10 +79,10 @@ bool overlay_table::apply(std::string_view changes) {
   for (std::size_t count = together; count == together;) {
     for (count = 0; count < together && in.next(change[count]); ++count) {
       hash[count] = hash_of(change[count].key);
-      if (!slots_.empty()) __builtin_prefetch(&slots_[hash[count] & (slots_.size() - 1)]);
+      __builtin_prefetch(home_of(hash[count]));
     }
-    for (std::size_t i = 0; i < count && !slots_.empty(); ++i) {
-      __builtin_prefetch(slots_[hash[i] & (slots_.size() - 1)].at);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (const slot* home = home_of(hash[i])) __builtin_prefetch(home->at);
     }
     for (std::size_t i = 0; i < count; ++i) {
       assign(change[i].key, hash[i], change[i].value, change[i].erased);
@@ -87,9 +94,11 @@ bool overlay_table::apply(std::string_view changes) {
 void overlay_table::assign(std::string_view key, std::uint64_t hash, std::string_view value,
                            bool erased) {
   CHECK(key.size() <= UINT32_MAX && value.size() <= UINT32_MAX, "sizes fit an entry");
-  if (4 * (size_ + 1) > 3 * slots_.size()) grow();
-  slot& place = locate(key, hash);
+  segment& in = segments_[segment_of(hash)];
+  if (4 * (in.taken + 1) > 3 * in.slots.size()) grow(in);
+  slot& place = locate(in, key, hash);
   if (place.at == nullptr) {
+    ++in.taken;
     ++size_;
     place = {hash, allocate(key, value.size())};
   } else if (place.at->capacity < value.size()) {
@@ -102,15 +111,16 @@ void overlay_table::assign(std::string_view key, std::uint64_t hash, std::string
   if (!value.empty()) std::memcpy(place.at->value_bytes(), value.data(), value.size());
 }
 
-void overlay_table::grow() {
-  std::vector<slot> old(std::max(first_slots, 2 * slots_.size()));
-  old.swap(slots_);
-  const std::size_t mask = slots_.size() - 1;
+void overlay_table::grow(segment& s) {
+  std::vector<slot> old(std::max(first_slots, 2 * s.slots.size()));
+  old.swap(s.slots);
+  slot_bytes_ += (s.slots.size() - old.size()) * sizeof(slot);
+  const std::size_t mask = s.slots.size() - 1;
   for (const slot& moved : old) {
     if (moved.at == nullptr) continue;
     std::size_t i = moved.hash & mask;
-    while (slots_[i].at != nullptr) i = (i + 1) & mask;
-    slots_[i] = moved;
+    while (s.slots[i].at != nullptr) i = (i + 1) & mask;
+    s.slots[i] = moved;
   }
 }
 
@@ -139,7 +149,10 @@ void overlay_table::next_block(std::size_t needed) {
 }
 
 void overlay_table::clear() {
-  std::fill(slots_.begin(), slots_.end(), slot{});
+  for (segment& s : segments_) {
+    std::fill(s.slots.begin(), s.slots.end(), slot{});
+    s.taken = 0;
+  }
   size_ = 0;
   blocks_used_ = 0;
   free_begin_ = free_end_ = nullptr;
@@ -149,8 +162,10 @@ void overlay_table::clear() {
 std::vector<overlay_table::item> overlay_table::sorted() const {
   std::vector<std::pair<std::uint64_t, entry*>> order;
   order.reserve(size_);
-  for (const slot& used : slots_) {
-    if (used.at != nullptr) order.emplace_back(prefix_of(used.at->key()), used.at);
+  for (const segment& s : segments_) {
+    for (const slot& used : s.slots) {
+      if (used.at != nullptr) order.emplace_back(prefix_of(used.at->key()), used.at);
+    }
   }
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first < b.first : a.second->key() < b.second->key();

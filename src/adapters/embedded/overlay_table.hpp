@@ -6,6 +6,7 @@
 // more may be read by many threads.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,7 +45,7 @@ class overlay_table {
   /// Memory in use.
   std::size_t bytes() const { return used_bytes_ + size_ * sizeof(slot); }
   /// Memory held, which clear() keeps.
-  std::size_t held_bytes() const { return block_bytes_ + slots_.capacity() * sizeof(slot); }
+  std::size_t held_bytes() const { return block_bytes_ + slot_bytes_; }
   /// Empties it for another life.
   void clear();
 
@@ -58,15 +59,26 @@ class overlay_table {
     entry* at = nullptr;
   };
 
+  /// Open addressing, a power of two, at most 3/4 full. Each grows by itself, so that no single
+  /// growth takes long: commits wait for it.
+  struct segment {
+    std::vector<slot> slots;
+    std::size_t taken = 0;
+  };
+  static constexpr std::size_t segment_bits = 6;
+
   static std::uint64_t hash_of(std::string_view key);
+  static std::size_t segment_of(std::uint64_t hash) { return hash >> (64 - segment_bits); }
+  const slot* home_of(std::uint64_t hash) const;
   void assign(std::string_view key, std::uint64_t hash, std::string_view value, bool erased);
-  slot& locate(std::string_view key, std::uint64_t hash);
-  void grow();
+  static slot& locate(segment& in, std::string_view key, std::uint64_t hash);
+  void grow(segment& s);
   void next_block(std::size_t needed);
   entry* allocate(std::string_view key, std::size_t capacity);
 
-  std::vector<slot> slots_;  ///< open addressing, a power of two, at most 3/4 full
+  std::array<segment, std::size_t{1} << segment_bits> segments_;
   std::size_t size_ = 0;
+  std::size_t slot_bytes_ = 0;
   struct block {
     std::unique_ptr<char[]> bytes;
     std::size_t size;
