@@ -2,20 +2,18 @@
 // in the test's hands, and it looks at the clock when the test says so. Concurrency: one thread.
 #pragma once
 
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/check.hpp"
 #include "engine/test_host.hpp"
+#include "gateway/fake_remote_store.hpp"
 #include "gateway/reply_matcher.hpp"
 
 namespace settle::gateway {
@@ -23,58 +21,9 @@ namespace settle::gateway {
 constexpr partition_id payment_0{service::payment, 0};
 constexpr partition_id payment_1{service::payment, 1};
 
-/// What the network's other end has is `values` at `watermark`, of every partition.
-class remote_store final : public store {
- public:
-  std::map<std::string, std::string> values;
-  offset watermark;
-  std::uint64_t connections = 7;  ///< its epoch
-  result<void> status;
-  bool slow = false;  ///< reads wait for finish_read
-  std::deque<read_request*> reads;
-  std::size_t read_count = 0;
-
-  void finish_read() {
-    read_request& request = *reads.front();
-    reads.pop_front();
-    answer(request);
-  }
-
-  const system_description& describe() const noexcept override { return system_; }
-  read_state try_read(partition_id, std::string_view, std::string&) override {
-    return read_state::miss;
-  }
-  void read(read_request& request) override {
-    ++read_count;
-    if (slow) {
-      reads.push_back(&request);
-    } else {
-      answer(request);
-    }
-  }
-  void commit(commit_round&) override { CHECK(false, "nobody commits here"); }
-  bool one_sequence() const noexcept override { return false; }
-  std::uint64_t epoch() const noexcept override { return connections; }
-  result<void> writable() const override { return {}; }
-
- private:
-  void answer(read_request& request) {
-    request.status = status;
-    request.position = {watermark, 0, 0};
-    request.values.clear();
-    for (const std::string& key : request.keys) {
-      const auto found = values.find(key);
-      request.values.push_back(found == values.end() ? stored_value{} : found->second);
-    }
-    request.on_finished();
-  }
-
-  system_description system_{{1, 2}, {2, 2, 2}};
-};
-
 struct remote_gateway {
   boost::asio::io_context context{1};
-  remote_store store;
+  fake_remote_store store;
   testing::captured_log log;
   testing::test_clock clock;
   std::unique_ptr<reply_matcher> matcher;

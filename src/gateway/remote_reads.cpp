@@ -8,6 +8,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/mutation.hpp"
+
 namespace settle::gateway {
 
 namespace asio = boost::asio;
@@ -19,10 +21,10 @@ class remote_reads::waiting_read final : public read_request,
  public:
   using handler = asio::any_completion_handler<void(read_answer)>;
 
-  waiting_read(remote_reads& owner, partition_id from, std::vector<std::string> wanted)
+  waiting_read(remote_reads& owner, partition_id from, std::vector<std::string> names)
       : context_(owner.context_), owner_(owner) {
     partition = from;
-    keys = std::move(wanted);
+    keys = std::move(names);
   }
 
   void on_finished() noexcept override {
@@ -88,7 +90,7 @@ void remote_reads::start(waiting_read& read) {
   read.deadline_ms = clock_.steady_ms() + options_.deadline_ms;
   read.wanted = requests_.view(read.partition).watermark;
   reads_.push_back(read);
-  if (options_.strict) {
+  if (options_.strict && !mutated(mutation::strict_without_barrier)) {
     await_barrier(read);
   } else {
     fetch(read);
@@ -105,14 +107,20 @@ void remote_reads::fetch(waiting_read& read) {
   store_.read(read);
 }
 
+bool remote_reads::is_new_enough(const waiting_read& read) {
+  if (mutated(mutation::read_anything)) return true;
+  // A barrier of another epoch may have been committed in a store that is the master no more.
+  return read.position.watermark >= read.wanted &&
+         requests_.view(read.partition).epoch == store_.epoch();
+}
+
 void remote_reads::fetched(waiting_read& read) {
   const bool failed = read.status.has_error();
   if (failed && read.status.error().code != errc::unavailable) {
     return end(read, {std::move(read.status), {}});
   }
-  partition_view& view = requests_.view(read.partition);
-  // Of another epoch the barrier may have been committed in a store that is the master no more.
-  if (!failed && read.position.watermark >= read.wanted && view.epoch == store_.epoch()) {
+  if (!failed && is_new_enough(read)) {
+    partition_view& view = requests_.view(read.partition);
     view.watermark = std::max(view.watermark, read.position.watermark);
     return end(read, {{}, std::move(read.values)});
   }

@@ -59,6 +59,7 @@ class remote_reads {
   void start(waiting_read& read);
   void await_barrier(waiting_read& read);
   void fetch(waiting_read& read);
+  bool is_new_enough(const waiting_read& read);
   void fetched(waiting_read& read);
   void end(waiting_read& read, read_answer given);
 

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 
 namespace settle::gateway {
 
@@ -63,6 +64,9 @@ void remote_requests::release(partition_view& v) {
 void remote_requests::append(remote_request& request) {
   ++request.copies;
   request.repeat_ms = clock_.steady_ms() + limits::repeat_ms;
+  if (mutated(mutation::stamp_repeats_anew)) {
+    request.message.logical_time_ms = view(request.message.destination).logical_time_ms;
+  }
   request.unlink();
   repeats_.push_back(request);
   log_.append(message(request.message), clock_.wall_ms());
@@ -98,7 +102,7 @@ std::optional<answer> remote_requests::take_answer(partition_view& from, const r
     if (code == answer_code::ok) end_barrier(from, r);
     return std::nullopt;
   }
-  if (is_recorded(code) || request.copies == 1) {
+  if (is_recorded(code) || request.copies == 1 || mutated(mutation::trust_any_refusal)) {
     ended = r.answer;
   } else if (code == answer_code::too_late && request.endless) {
     // Every later copy is too late as well, and the reply to an earlier one may be lost.

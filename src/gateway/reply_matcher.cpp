@@ -50,7 +50,6 @@ class waiting_read final : public read_request {
 reply_matcher::reply_matcher(asio::io_context& context, store& s, settle::log& l, const clock& c,
                              options o)
     : context_(context),
-      timer_(context),
       store_(s),
       log_(l),
       clock_(c),
@@ -67,15 +66,13 @@ reply_matcher::reply_matcher(asio::io_context& context, store& s, settle::log& l
   }
   if (options_.own_timer) timer_.emplace(context_);
   log_.follow_replies(options_.gateway, *this);
-  asio::post(context_, [this, alive = alive_] {
-    if (!*alive) return;
+  asio::post(context_, [this] {
     thread_id_ = std::this_thread::get_id();
     if (timer_) run_timer();
   });
 }
 
 reply_matcher::~reply_matcher() {
-  *alive_ = false;
   while (!waiting_.empty()) remove(waiting_.begin()).on_dropped();
 }
 
@@ -102,14 +99,6 @@ command_waiter& reply_matcher::remove(waiting_set::iterator which) {
   return waiter;
 }
 
-void reply_matcher::send(message&& command, bool endless) {
-  if (remote_) return remote_->send(std::move(command), endless);
-  command.gateway = options_.gateway;
-  command.logical_time_ms = options_.logical_time_ms(command.destination);
-  log_.append(std::move(command), clock_.wall_ms());
-  log_.flush();
-}
-
 std::optional<answer> reply_matcher::command(message&& command, std::uint64_t deadline_ms,
                                              command_waiter& waiter) {
   if (waiting_.size() >= options_.pending) return answer{answer_code::overloaded, 0, {}};
@@ -119,7 +108,15 @@ std::optional<answer> reply_matcher::command(message&& command, std::uint64_t de
     buckets_ = std::move(more);
   }
   const request_id request = command.request;
-  if (waiting_.find(request) == waiting_.end()) send(std::move(command), deadline_ms == 0);
+  const bool is_new = waiting_.find(request) == waiting_.end();
+  if (is_new && remote_) {
+    remote_->send(std::move(command), deadline_ms == 0);
+  } else if (is_new) {
+    command.gateway = options_.gateway;
+    command.logical_time_ms = options_.logical_time_ms(command.destination);
+    log_.append(std::move(command), clock_.wall_ms());
+    log_.flush();
+  }
   // The reply cannot overtake us: it is matched by a later turn of this thread's event loop.
   add(request, deadline_ms, waiter);
   return std::nullopt;
@@ -136,29 +133,29 @@ void reply_matcher::on_reply(const reply& r) {
     arrived_.push_back(r);
   }
   // Not from within the caller: whoever gets the answer may at once send the next command.
-  if (first) {
-    asio::post(context_, [this, alive = alive_] {
-      if (*alive) match_replies();
-    });
-  }
+  if (first) asio::post(context_, [this] { match_replies(); });
 }
 
 void reply_matcher::match_replies() {
   std::swap(own_, matching_);
-  for (const reply& r : matching_) match(r);
-  matching_.clear();
+  match_taken();
   {
     const std::lock_guard lock(mutex_);
     std::swap(arrived_, matching_);
   }
-  for (const reply& r : matching_) match(r);
-  matching_.clear();
+  match_taken();
 }
 
-void reply_matcher::match(const reply& r) {
-  if (!remote_) return finish(r.request, r.answer);
-  if (const auto ended = remote_->on_reply(r)) finish(r.request, *ended);
-  reads_->on_reply(r.partition);
+void reply_matcher::match_taken() {
+  for (const reply& r : matching_) {
+    if (!remote_) {
+      finish(r.request, r.answer);
+      continue;
+    }
+    if (const auto ended = remote_->on_reply(r)) finish(r.request, *ended);
+    reads_->on_reply(r.partition);
+  }
+  matching_.clear();
 }
 
 /// Does nothing if it is too late, or for a second copy.
@@ -197,8 +194,8 @@ void reply_matcher::on_timer() {
 void reply_matcher::run_timer() {
   on_timer();
   timer_->expires_after(timer_interval);
-  timer_->async_wait([this, alive = alive_](const boost::system::error_code& failure) {
-    if (!failure && *alive) run_timer();
+  timer_->async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) run_timer();
   });
 }
 

@@ -37,7 +37,7 @@ class reply_matcher final : public dispatcher, public reply_reader {
     std::function<std::uint64_t(partition_id)> logical_time_ms;
     std::function<result<void>()> ready;
 
-    request_id seed;  ///< of the request ids; empty: random
+    request_id seed{};  ///< of the request ids; empty: random
     /// Looks at the clock by itself. False: somebody calls on_timer every timer_interval.
     bool own_timer = true;
 
@@ -49,7 +49,8 @@ class reply_matcher final : public dispatcher, public reply_reader {
 
   reply_matcher(boost::asio::io_context& context, store& s, settle::log& l, const clock& c,
                 options o);
-  /// Drops who still waits.
+  /// Drops who still waits. REQUIRES: the context runs nothing any more, and the log has no
+  /// replies.
   ~reply_matcher() override;
   reply_matcher(const reply_matcher&) = delete;
   reply_matcher& operator=(const reply_matcher&) = delete;
@@ -82,12 +83,11 @@ class reply_matcher final : public dispatcher, public reply_reader {
       boost::intrusive::hash<request_id_hash>, boost::intrusive::power_2_buckets<true>>;
   using bucket = waiting_set::bucket_type;
 
-  void send(message&& command, bool endless);
   void add(const request_id& request, std::uint64_t deadline_ms, command_waiter& waiter);
   command_waiter& remove(waiting_set::iterator which);
   bool on_own_thread() const noexcept { return std::this_thread::get_id() == thread_id_.load(); }
   void match_replies();
-  void match(const reply& r);
+  void match_taken();
   void finish(const request_id& request, const answer& what);
   answer_code give_up(const request_id& request);
   void run_timer();
@@ -95,8 +95,6 @@ class reply_matcher final : public dispatcher, public reply_reader {
                                                  std::vector<std::string> keys);
 
   boost::asio::io_context& context_;
-  /// What was posted may come when the matcher is gone.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::optional<boost::asio::steady_timer> timer_;
   store& store_;
   settle::log& log_;
