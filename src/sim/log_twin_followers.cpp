@@ -112,15 +112,12 @@ void log_server::deliver(std::uint32_t number) {
     stored_record& stored = log.records[f.next++ - log.forgotten];
     if (stored.decoded.messages.empty()) stored.decoded = *decode_record(stored.bytes);
     std::vector<message> messages = std::exchange(stored.decoded.messages, {});
-    logged_message handed;
-    handed.at = stored.at;
-    handed.time_ms = stored.decoded.time_ms;
-    handed.checksum = stored.checksum;
-    handed.following = f.answer.following;
+    const offset at = stored.at;
+    const std::uint64_t time_ms = stored.decoded.time_ms;
+    const std::uint64_t checksum = stored.checksum;
     for (message& m : messages) {
-      handed.message = std::move(m);
-      handed.last_of_record = &m == &messages.back();
-      f.reader->on_message(std::move(handed));
+      const bool last = &m == &messages.back();
+      f.reader->on_message({std::move(m), at, time_ms, last, checksum, f.answer.following});
     }
   }
   if (clients_[f.session].alive) f.reader->on_flush();

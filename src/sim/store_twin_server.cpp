@@ -325,4 +325,8 @@ void store_server::send_removals(client& c) {
   });
 }
 
+void store_server::forget_leases() {
+  for (store_half& half : halves_) half.forget_leases();
+}
+
 }  // namespace settle::sim

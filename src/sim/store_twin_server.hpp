@@ -42,6 +42,8 @@ class store_server {
   /// A failover that lost its tail: checkpoints, members and leases are what they were then, or as
   /// far back as is known (store_half::history_us).
   void roll_back(std::uint64_t to_us);
+  /// As if every lease had ended.
+  void forget_leases();
   /// A new store, empty.
   void wipe();
   /// The lowest watermark that the store can go back to, going back to `horizon_us` ago at most;
