@@ -65,6 +65,12 @@ inline constexpr std::size_t connections = 20'000;             ///< of a gateway
 inline constexpr std::size_t history_attempts = 1'000;         ///< the newest that a history shows
 inline constexpr std::uint64_t batch_init_rows = 100'000'000;  ///< of one request
 
+// A gateway of a log that can be read again, in milliseconds of its own clock.
+inline constexpr std::uint64_t repeat_ms = 1'000;         ///< between two copies of a command
+inline constexpr std::size_t repeats_per_turn = 1'000;    ///< copies that one look at the clock sends
+inline constexpr std::uint64_t contact_ms = 30'000;       ///< what was heard earlier is asked again
+inline constexpr std::uint64_t read_deadline_ms = 5'000;  ///< default
+
 // A saga sends at most one message to each partition of stock and one to payment, twice
 // (compensation), so the room it reserves when it opens must exist.
 static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
@@ -72,6 +78,8 @@ static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
 static_assert(4 * round_weight * bytes_per_weight < round_bytes);
 static_assert(3 * roll_call_ms < lease_ms);
 static_assert(late_command_ms < request_memory_ms);
+// The stamp of a command is that old at most, and may wait as long again.
+static_assert(2 * contact_ms < late_command_ms);
 static_assert(tick_step_ms < request_memory_ms - late_command_ms);
 
 }  // namespace settle::limits

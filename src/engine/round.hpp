@@ -26,6 +26,7 @@ struct shard::slot {
   std::uint64_t following = 0;    ///< the number of the log::follow whose messages count
   bool claiming = false;          ///< the commit under way is that of the owner's token alone
   bool durable = false;           ///< the last commit was
+  const round* ended = nullptr;   ///< the round that is being finished, if it concerns this opening
   bool leaving = false;           ///< not wanted any more; forgotten when its commit has ended
   bool verify_record = false;     ///< the next record must be the one that the checkpoint ends with
   std::uint64_t retry_ms = 0;     ///< not opened again before; 0: nothing to wait for
@@ -53,6 +54,7 @@ class round final : public commit_round {
 
   void clear() {
     commits.clear();
+    openings.clear();
     replies.clear();
     commands.clear();
     slots.clear();
@@ -64,6 +66,7 @@ class round final : public commit_round {
     return true;
   }
 
+  std::vector<std::uint64_t> openings;  ///< of the partitions of `commits`, one each
   std::vector<reply> replies;
   std::vector<sender> commands;  ///< to be refused if the round fails
   std::vector<shard::slot*> slots;
@@ -75,10 +78,13 @@ class round final : public commit_round {
 /// Values of one partition on their way from the store.
 class fetch final : public read_request {
  public:
-  fetch(shard_host& host, std::uint64_t opening) : opening(opening), host_(host) {}
+  fetch(shard_host& host, const shard::slot& s)
+      : opening(s.opening), before(s.state->position()), host_(host) {}
   void on_finished() noexcept override { host_.fetch_finished(*this); }
 
-  const std::uint64_t opening;  ///< of the partition, when the read was sent
+  // Of the partition, when the read was sent.
+  const std::uint64_t opening;
+  const checkpoint_position before;
 
  private:
   shard_host& host_;

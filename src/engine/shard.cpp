@@ -85,7 +85,7 @@ void shard::load_next(slot& s) {
 }
 
 void shard::start_fetch(slot& s, std::vector<std::string> keys) {
-  auto f = std::make_unique<fetch>(host_, s.opening);
+  auto f = std::make_unique<fetch>(host_, s);
   f->partition = s.id;
   f->keys = std::move(keys);
   s.fetching = true;
@@ -108,10 +108,9 @@ void shard::fetched(fetch& f) {
   }
   if (s.phase == partition_phase::loading) return loaded_from(s, f);
   // Values of another position do not go with what is in memory: the store went back, or another
-  // owner is at work.
-  if (!local_ && f.position != s.state->position() && !mutated(mutation::read_unchecked)) {
-    return open(s);
-  }
+  // owner is at work. A commit that was sent after the read does not touch what was read.
+  const bool ours = f.position == s.state->position() || f.position == f.before;
+  if (!local_ && !ours && !mutated(mutation::read_unchecked)) return open(s);
   for (std::size_t i = 0; i < f.keys.size(); ++i) {
     s.state->provide(f.keys[i], std::move(f.values[i]));
   }
@@ -357,6 +356,7 @@ void shard::commit(round& r) {
     if (!whole || s->phase != partition_phase::serving || !s->state->changed()) continue;
     s->committing = true;
     r.commits.push_back({s->state->take_commit(spare_bytes()), commit_outcome::unknown});
+    r.openings.push_back(s->opening);
     auto& replies = s->state->replies();
     if (r.replies.empty()) {
       r.replies.swap(replies);

@@ -31,6 +31,7 @@ void shard::claim(slot& s) {
   s.claiming = true;
   s.committing = true;
   full.commits.push_back({s.state->take_commit(spare_bytes()), commit_outcome::unknown});
+  full.openings.push_back(s.opening);
   full.epoch = store_.epoch();
   in_flight_.push_back(std::move(r));
   store_.commit(full);
@@ -95,22 +96,33 @@ bool shard::is_wanted(const logged_message& m) {
 
 /// Each partition's commit is one of its own.
 void shard::finish_each(round& r) {
-  for (const partition_commit& c : r.commits) {
-    slot& s = at(c.batch.partition);
-    s.committing = false;
-    s.durable = c.outcome == commit_outcome::committed ||
-                (c.outcome == commit_outcome::unknown && mutated(mutation::trust_unknown)) ||
-                (c.outcome == commit_outcome::refused && mutated(mutation::go_on_when_refused));
+  // What was loaded again since knows nothing of this commit.
+  const auto concerned = [&](std::size_t i) {
+    slot* s = find(r.commits[i].batch.partition);
+    return s != nullptr && s->opening == r.openings[i] ? s : nullptr;
+  };
+  for (std::size_t i = 0; i < r.commits.size(); ++i) {
+    slot* s = concerned(i);
+    if (s == nullptr) continue;
+    const partition_commit& c = r.commits[i];
+    s->committing = false;
+    s->durable = c.outcome == commit_outcome::committed ||
+                 (c.outcome == commit_outcome::unknown && mutated(mutation::trust_unknown)) ||
+                 (c.outcome == commit_outcome::refused && mutated(mutation::go_on_when_refused));
+    s->ended = &r;
   }
   for (const reply& answered : r.replies) {
-    if (at(answered.partition).durable) log_.send_reply(answered);
+    const slot* s = find(answered.partition);
+    if (s != nullptr && s->durable && s->ended == &r) log_.send_reply(answered);
   }
-  for (partition_commit& c : r.commits) {
-    slot& s = at(c.batch.partition);
-    if (s.durable) {
-      durable(s);
+  for (std::size_t i = 0; i < r.commits.size(); ++i) {
+    slot* s = concerned(i);
+    if (s == nullptr) continue;
+    s->ended = nullptr;
+    if (s->durable) {
+      durable(*s);
     } else {
-      commit_failed(s, std::move(c));
+      commit_failed(*s, std::move(r.commits[i]));
     }
   }
   flush_outgoing();

@@ -59,6 +59,8 @@ class dispatcher {
   /// outcome_unknown), unless there is one at once, which is returned. Two commands with one
   /// request id at the same time are one command: both get its answer. Answers that no partition
   /// gave: overloaded, storage_full, partition_halted, unavailable (no effect), outcome_unknown.
+  /// An answer without effect says so of this command only: an earlier one with its id, whose
+  /// outcome was not known, may still have one.
   virtual std::optional<answer> command(message&& command, std::uint64_t deadline_ms,
                                         command_waiter& waiter) = 0;
 
@@ -66,7 +68,7 @@ class dispatcher {
   virtual read_state read_now(partition_id partition, std::string_view key, std::string& value) = 0;
 
   /// Reads keys of one partition's checkpoint at one position, not older than what any answer of
-  /// this gateway told.
+  /// this gateway told. errc::unavailable: not in time.
   virtual boost::asio::awaitable<read_answer> read(partition_id partition,
                                                    std::vector<std::string> keys) = 0;
 

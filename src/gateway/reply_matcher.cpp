@@ -4,9 +4,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <chrono>
 #include <optional>
-#include <random>
 #include <utility>
 
 #include "base/check.hpp"
@@ -16,7 +14,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::milliseconds deadline_interval{50};
 constexpr std::size_t first_buckets = 1'024;
 
 /// A read that did not find everything in memory; deletes itself when it is done.
@@ -53,21 +50,25 @@ class waiting_read final : public read_request {
 reply_matcher::reply_matcher(asio::io_context& context, store& s, settle::log& l, const clock& c,
                              options o)
     : context_(context),
-      timer_(context),
       store_(s),
       log_(l),
       clock_(c),
       options_(std::move(o)),
       buckets_(first_buckets),
-      waiting_(waiting_set::bucket_traits(buckets_.data(), buckets_.size())) {
+      waiting_(waiting_set::bucket_traits(buckets_.data(), buckets_.size())),
+      ids_(options_.seed) {
   CHECK(options_.gateway != 0, "address 0 means that a message is no command");
-  std::random_device entropy;
-  random_ = {std::uint64_t{entropy()} << 32 | entropy(),
-             std::uint64_t{entropy()} << 32 | entropy()};
+  if (log_.rereadable()) {
+    remote_ = std::make_unique<remote_requests>(log_, store_, clock_, ids_, options_.gateway);
+    reads_ = std::make_unique<remote_reads>(
+        context_, store_, clock_, *remote_,
+        remote_reads::options{options_.strict, options_.read_deadline_ms, options_.pending});
+  }
+  if (options_.own_timer) timer_.emplace(context_);
   log_.follow_replies(options_.gateway, *this);
   asio::post(context_, [this] {
     thread_id_ = std::this_thread::get_id();
-    watch_deadlines();
+    if (timer_) run_timer();
   });
 }
 
@@ -80,7 +81,7 @@ std::uint16_t reply_matcher::partition_count(service s) const noexcept {
 }
 
 request_id reply_matcher::new_request_id() {
-  return random_.part(++serial_);
+  return ids_.next();
 }
 
 void reply_matcher::add(const request_id& request, std::uint64_t deadline_ms,
@@ -107,7 +108,10 @@ std::optional<answer> reply_matcher::command(message&& command, std::uint64_t de
     buckets_ = std::move(more);
   }
   const request_id request = command.request;
-  if (waiting_.find(request) == waiting_.end()) {
+  const bool is_new = waiting_.find(request) == waiting_.end();
+  if (is_new && remote_) {
+    remote_->send(std::move(command), deadline_ms == 0);
+  } else if (is_new) {
     command.gateway = options_.gateway;
     command.logical_time_ms = options_.logical_time_ms(command.destination);
     log_.append(std::move(command), clock_.wall_ms());
@@ -134,13 +138,23 @@ void reply_matcher::on_reply(const reply& r) {
 
 void reply_matcher::match_replies() {
   std::swap(own_, matching_);
-  for (const reply& r : matching_) finish(r.request, r.answer);
-  matching_.clear();
+  match_taken();
   {
     const std::lock_guard lock(mutex_);
     std::swap(arrived_, matching_);
   }
-  for (const reply& r : matching_) finish(r.request, r.answer);
+  match_taken();
+}
+
+void reply_matcher::match_taken() {
+  for (const reply& r : matching_) {
+    if (!remote_) {
+      finish(r.request, r.answer);
+      continue;
+    }
+    if (const auto ended = remote_->on_reply(r)) finish(r.request, *ended);
+    reads_->on_reply(r.partition);
+  }
   matching_.clear();
 }
 
@@ -158,20 +172,40 @@ void reply_matcher::finish(const request_id& request, const answer& what) {
   }
 }
 
-void reply_matcher::watch_deadlines() {
+/// The deadline of one who waited for the request has passed.
+answer_code reply_matcher::give_up(const request_id& request) {
+  if (!remote_) return answer_code::outcome_unknown;
+  const answer_code known = remote_->unanswered(request);
+  if (waiting_.find(request) == waiting_.end()) remote_->forget(request);
+  return known;
+}
+
+void reply_matcher::on_timer() {
   const std::uint64_t now_ms = clock_.steady_ms();
   while (!deadlines_.empty() && deadlines_.front().deadline_ms_ <= now_ms) {
-    const auto due = waiting_.iterator_to(deadlines_.front());
-    remove(due).on_answer({answer_code::outcome_unknown, 0, {}});
+    command_waiter& waiter = remove(waiting_.iterator_to(deadlines_.front()));
+    waiter.on_answer({give_up(waiter.request()), 0, {}});
   }
-  timer_.expires_after(deadline_interval);
-  timer_.async_wait([this](const boost::system::error_code& failure) {
-    if (!failure) watch_deadlines();
+  if (!remote_) return;
+  remote_->on_timer();
+  reads_->on_timer();
+}
+
+void reply_matcher::run_timer() {
+  on_timer();
+  timer_->expires_after(timer_interval);
+  timer_->async_wait([this](const boost::system::error_code& failure) {
+    if (!failure) run_timer();
   });
 }
 
 asio::awaitable<read_answer> reply_matcher::read(partition_id partition,
                                                  std::vector<std::string> keys) {
+  return reads_ ? reads_->read(partition, std::move(keys)) : local_read(partition, std::move(keys));
+}
+
+asio::awaitable<read_answer> reply_matcher::local_read(partition_id partition,
+                                                       std::vector<std::string> keys) {
   // Several values read one by one could be of different commits.
   if (keys.size() == 1) {
     std::string value;

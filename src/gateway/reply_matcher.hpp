@@ -1,5 +1,8 @@
 // The dispatcher of one gateway: appends commands to the log and matches the replies that come
-// back. Concurrency: the gateway's own thread, but for on_reply.
+// back. Where the log can be read again, what is lost on the way is sent again
+// (remote_requests.hpp) and reads are checked (remote_reads.hpp).
+//
+// Concurrency: the gateway's own thread, but for on_reply.
 #pragma once
 
 #include <atomic>
@@ -7,12 +10,18 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/unordered_set.hpp>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "gateway/dispatcher.hpp"
+#include "gateway/remote_reads.hpp"
+#include "gateway/remote_requests.hpp"
+#include "gateway/request_ids.hpp"
 #include "ports/clock.hpp"
 #include "ports/log.hpp"
 
@@ -23,14 +32,25 @@ class reply_matcher final : public dispatcher, public reply_reader {
   struct options {
     std::uint64_t gateway = 0;  ///< random, not 0: the address of this gateway's replies
     std::size_t pending = limits::pending_requests;  ///< more are answered overloaded
-    /// The partition's logical time, as new as this gateway can know it.
+    /// The partition's logical time, as new as this gateway can know it. Not asked where the log
+    /// can be read again: there replies tell it.
     std::function<std::uint64_t(partition_id)> logical_time_ms;
     std::function<result<void>()> ready;
+
+    request_id seed{};  ///< of the request ids; empty: random
+    /// Looks at the clock by itself. False: somebody calls on_timer every timer_interval.
+    bool own_timer = true;
+
+    // Where the log can be read again.
+    bool strict = false;  ///< reads are linearizable, also while a store is split
+    std::uint64_t read_deadline_ms = limits::read_deadline_ms;
   };
+  static constexpr std::chrono::milliseconds timer_interval{50};
 
   reply_matcher(boost::asio::io_context& context, store& s, settle::log& l, const clock& c,
                 options o);
-  /// Drops who still waits.
+  /// Drops who still waits. REQUIRES: the context runs nothing any more, and the log has no
+  /// replies.
   ~reply_matcher() override;
   reply_matcher(const reply_matcher&) = delete;
   reply_matcher& operator=(const reply_matcher&) = delete;
@@ -45,6 +65,9 @@ class reply_matcher final : public dispatcher, public reply_reader {
   boost::asio::awaitable<read_answer> read(partition_id partition,
                                            std::vector<std::string> keys) override;
   result<void> ready() const override { return options_.ready(); }
+
+  /// Looks at deadlines, and at what is to be sent again.
+  void on_timer();
 
   /// Any thread.
   void on_reply(const reply& r) override;
@@ -64,11 +87,15 @@ class reply_matcher final : public dispatcher, public reply_reader {
   command_waiter& remove(waiting_set::iterator which);
   bool on_own_thread() const noexcept { return std::this_thread::get_id() == thread_id_.load(); }
   void match_replies();
+  void match_taken();
   void finish(const request_id& request, const answer& what);
-  void watch_deadlines();
+  answer_code give_up(const request_id& request);
+  void run_timer();
+  boost::asio::awaitable<read_answer> local_read(partition_id partition,
+                                                 std::vector<std::string> keys);
 
   boost::asio::io_context& context_;
-  boost::asio::steady_timer timer_;
+  std::optional<boost::asio::steady_timer> timer_;
   store& store_;
   settle::log& log_;
   const clock& clock_;
@@ -77,8 +104,9 @@ class reply_matcher final : public dispatcher, public reply_reader {
   std::vector<bucket> buckets_;
   waiting_set waiting_;
   boost::intrusive::list<command_waiter> deadlines_;  ///< in order: a gateway has one for all
-  std::uint64_t serial_ = 0;
-  request_id random_;
+  request_ids ids_;
+  std::unique_ptr<remote_requests> remote_;  ///< only where the log can be read again
+  std::unique_ptr<remote_reads> reads_;      ///< likewise
 
   std::atomic<std::thread::id> thread_id_;  ///< that runs the context
   std::vector<reply> own_;                  ///< arrived on it

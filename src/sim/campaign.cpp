@@ -29,7 +29,7 @@ outcome play(const campaign_options& o, std::uint64_t seed) {
 
 /// The command that shows a history again.
 std::string command_of(const campaign_options& o, std::uint64_t seed, std::string_view more) {
-  std::string text = "build/sim/settle_sim";
+  std::string text = "build/sim/simulate";
   if (!o.scenario_file.empty()) text += " --scenario " + o.scenario_file;
   text += fmt::format(" --seeds {} --operations {} --faults {}", seed, o.what.operations,
                       o.what.faults);

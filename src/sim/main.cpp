@@ -22,10 +22,10 @@ constexpr const char* footer = R"(
 A history is decided by its scenario and its seed alone: the same command shows the same history.
 
 examples:
-  settle_sim --seeds 1..10000                    many histories, on all cores
-  settle_sim --seeds 4711 --trace                one, with everything that happens
-  settle_sim --seeds 1..500 --mutation oversell  how soon a planted mistake is found
-  settle_sim --seeds 4711 --shrink               a shorter history that fails
+  simulate --seeds 1..10000                    many histories, on all cores
+  simulate --seeds 4711 --trace                one, with everything that happens
+  simulate --seeds 1..500 --mutation oversell  how soon a planted mistake is found
+  simulate --seeds 4711 --shrink               a shorter history that fails
 
 exit code: 0 no violation (with --mutation: it was found), 1 otherwise, 2 wrong usage)";
 
@@ -70,7 +70,7 @@ void on_abort(int) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Runs histories of a simulated Settle and checks them.", "settle_sim");
+  CLI::App app("Runs histories of a simulated Settle and checks them.", "simulate");
   app.footer(footer);
   campaign_options options;
   std::string seeds = "1..100";
@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   const auto complain = [](const std::string& what) {
-    fmt::print(stderr, "settle_sim: {}\n", what);
+    fmt::print(stderr, "simulate: {}\n", what);
     return 2;
   };
   if (!parse_range(seeds, options.first_seed, options.last_seed)) {
