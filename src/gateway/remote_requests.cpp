@@ -102,13 +102,14 @@ std::optional<answer> remote_requests::take_answer(partition_view& from, const r
     if (code == answer_code::ok) end_barrier(from, r);
     return std::nullopt;
   }
-  if (is_recorded(code) || request.copies == 1 || mutated(mutation::trust_any_refusal)) {
+  if (is_recorded(code) || mutated(mutation::trust_any_refusal)) {
     ended = r.answer;
   } else if (code == answer_code::too_late && request.endless) {
     // Every later copy is too late as well, and the reply to an earlier one may be lost.
     ended = answer{answer_code::outcome_unknown, 0, {}};
   }
-  // Otherwise one copy had no effect, which says nothing about the others.
+  // Otherwise one copy had no effect, which says nothing about the others: those that we sent, and
+  // those that the log makes of one.
   if (ended) requests_.erase(found);
   return ended;
 }

@@ -70,7 +70,11 @@ class process final : public shard_host, public log_reader, public ownership_hos
   void kill();
   bool alive() const noexcept { return alive_; }
   void pause(std::uint64_t us);
-  bool paused() const noexcept { return around_.time.now_us() < paused_until_us_; }
+  bool paused() const noexcept { return pause_left_us() > 0; }
+  std::uint64_t pause_left_us() const noexcept {
+    const std::uint64_t now_us = around_.time.now_us();
+    return now_us < paused_until_us_ ? paused_until_us_ - now_us : 0;
+  }
   /// Hands its partitions over; left() when that is done.
   void leave();
   bool left() const noexcept { return decides_.left(); }

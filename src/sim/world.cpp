@@ -56,7 +56,8 @@ outcome world::play() {
   end_faults();
   std::optional<std::string> why;
   const auto rest = [&] { return !(why = unrest()); };
-  if (!failed() && !run_until(rest, scenario_.settle_within_ms * 1'000) && !failed()) {
+  const std::uint64_t within_us = longest_pause_us() + scenario_.settle_within_ms * 1'000;
+  if (!failed() && !run_until(rest, within_us) && !failed()) {
     oracle_.violation(fmt::format("not at rest {} s after the last fault: {}",
                                   scenario_.settle_within_ms / 1'000, *why));
   }
@@ -82,6 +83,7 @@ void world::end_faults() {
   for (const auto& p : processes_) {
     if (p->alive() && p->leaving()) kill(*p);
   }
+  // Who stands still comes back when nobody needs it any more.
   while (living(false) < scenario_.workers) add_worker();
   while (living(true) < scenario_.gateways) add_gateway();
   for (const auto& c : clients_) c->finish();
@@ -98,6 +100,7 @@ std::vector<partition_id> world::partitions() const {
 }
 
 std::optional<std::string> world::unrest() {
+  if (longest_pause_us() > 0) return "a process stands still";
   for (const auto& c : clients_) {
     if (!c->quiet()) return "clients wait: " + c->running();
   }
@@ -155,8 +158,16 @@ void world::connect(random& draw, talk what) {
 
 std::size_t world::living(bool gateway) const {
   return static_cast<std::size_t>(std::ranges::count_if(processes_, [=](const auto& p) {
-    return p->alive() && !p->leaving() && p->is_gateway() == gateway;
+    return p->alive() && !p->leaving() && !p->paused() && p->is_gateway() == gateway;
   }));
+}
+
+std::uint64_t world::longest_pause_us() const {
+  std::uint64_t longest = 0;
+  for (const auto& p : processes_) {
+    if (p->alive()) longest = std::max(longest, p->pause_left_us());
+  }
+  return longest;
 }
 
 process* world::any(random& draw, bool gateway) {
@@ -164,7 +175,7 @@ process* world::any(random& draw, bool gateway) {
   if (left == 0) return nullptr;
   left = draw.below(left);
   for (const auto& p : processes_) {
-    if (!p->alive() || p->leaving() || p->is_gateway() != gateway) continue;
+    if (!p->alive() || p->leaving() || p->paused() || p->is_gateway() != gateway) continue;
     if (left-- == 0) return p.get();
   }
   return nullptr;

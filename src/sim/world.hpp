@@ -70,6 +70,7 @@ class world final : public gateway_door {
   std::unique_ptr<clients> new_clients(std::size_t count);
   process* any(random& draw, bool gateway);
   std::size_t living(bool gateway) const;
+  std::uint64_t longest_pause_us() const;
   void start(std::uint8_t roles, bool gateway);
   std::vector<partition_id> partitions() const;
   bool failed() const { return oracle_.failure().has_value(); }
