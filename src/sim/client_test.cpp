@@ -14,10 +14,11 @@ using testing::shop_gateway;
 
 class market final : public gateway_door {
  public:
-  explicit market(std::uint64_t seed, client_options options = {})
+  explicit market(std::uint64_t seed, const client_options& options = {},
+                  const workload_options& wanted = {})
       : shop(counts, seed),
         rule(shop.shop.truth, true),
-        work({}, seed),
+        work(wanted, seed),
         people(shop.shop.time, *this, work, rule, options, seed) {
     open();
     open();
@@ -53,6 +54,7 @@ class market final : public gateway_door {
     people.start();
     std::uint64_t next_death_us = deaths_us;
     while (!people.quiet() && !shop.shop.truth.failure() && shop.shop.time.step()) {
+      for (const auto& g : gateways) g->turn();
       if (deaths_us == 0 || shop.shop.time.now_us() < next_death_us) continue;
       next_death_us += deaths_us;
       replace();
@@ -109,6 +111,16 @@ TEST(clients_of_a_shop, gateways_that_die_lose_nothing_that_has_a_key) {
     ASSERT_EQ(m.told(), "") << "seed " << seed;
     ASSERT_TRUE(m.people.quiet()) << m.people.running();
     EXPECT_GT(m.people.count().unknown, 20U);
+  }
+}
+
+TEST(clients_of_a_shop, batch_init_in_between_is_not_reported) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    market m(seed, {}, {.batch_init = 50'000});
+    m.play(seed % 2 == 0 ? 100'000 : 0);
+    m.rest();
+    ASSERT_EQ(m.told(), "") << "seed " << seed;
+    ASSERT_TRUE(m.people.quiet()) << m.people.running();
   }
 }
 

@@ -19,6 +19,12 @@ std::string ok_body(const http_call& call, const answer& given) {
       return fmt::format("{{\"item_id\": \"{}\"}}", given.id);
     case route_id::create_user:
       return fmt::format("{{\"user_id\": \"{}\"}}", given.id);
+    case route_id::init_orders:
+      return R"({"msg": "Batch init for orders successful"})";
+    case route_id::init_items:
+      return R"({"msg": "Batch init for stock successful"})";
+    case route_id::init_users:
+      return R"({"msg": "Batch init for users successful"})";
     case route_id::add_item:
       return fmt::format("Item: {} added to: {} price updated to: {}", call.other, call.id,
                          given.number);
@@ -75,6 +81,13 @@ std::string target_of(const http_call& call) {
   switch (call.route) {
     case route_id::create_order:
       return fmt::format("/orders/create/{}", call.id);
+    case route_id::init_orders:
+      return fmt::format("/orders/batch_init/{}/{}/{}/{}", call.init[0], call.init[1], call.init[2],
+                         call.init[3]);
+    case route_id::init_items:
+      return fmt::format("/stock/batch_init/{}/{}/{}", call.init[0], call.init[1], call.init[2]);
+    case route_id::init_users:
+      return fmt::format("/payment/batch_init/{}/{}", call.init[0], call.init[1]);
     case route_id::find_order:
       return fmt::format("/orders/find/{}", call.id);
     case route_id::add_item:

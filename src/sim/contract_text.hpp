@@ -1,6 +1,7 @@
 // What the HTTP contract (API.md) says, written once more and apart from the gateway that says it.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct http_call {
   gateway::route_id route = gateway::route_id::none;
   entity_id id, other;
   std::int64_t number = 0;
+  std::array<std::int64_t, 4> init{};  ///< the numbers of a batch_init
 
   bool is_read() const noexcept {
     return route == gateway::route_id::find_order || route == gateway::route_id::find_item ||

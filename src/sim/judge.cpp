@@ -70,34 +70,47 @@ told judge::refused(const client_operation& operation, const http_response& resp
 
 void judge::check_write(const client_operation& operation, std::uint64_t gateway,
                         const http_response& response) {
-  verdict& v = oracle_.to();
-  const request_account* request = oracle_.request_of_trace(operation.number);
-  if (request == nullptr || !request->decision) {
-    return v.violation(fmt::format("operation {} ({}) is answered with {} {}, the log gives none",
-                                   operation.number, target_of(operation.call), response.status,
-                                   response.body));
+  const std::span<const request_id> requests = oracle_.requests_of_trace(operation.number);
+  if (requests.empty()) {
+    return oracle_.violation(fmt::format("operation {} ({}) is answered with {} {}, no log has it",
+                                         operation.number, target_of(operation.call),
+                                         response.status, response.body));
   }
-  const decision& right = *request->decision;
-  if (!tells(response.status, response.body, expected_for(operation.call, right.answer))) {
-    return v.violation(
-        fmt::format("operation {} ({}) is answered with {} {}, the log gives {} at {} of {}",
-                    operation.number, target_of(operation.call), response.status, response.body,
-                    right.answer, right.at.value, right.partition));
+  for (const request_id& request : requests) {
+    check_decision(operation, gateway, response, oracle_.find(request));
   }
-  const offset floor = operation.floor[oracle_.number_of(right.partition)];
-  if (!operation.again && right.at <= floor) {
-    return v.violation(fmt::format(
-        "operation {} ({}) took effect at {} of {}, but when it began an effect at {} had been "
-        "answered already",
-        operation.number, target_of(operation.call), right.at.value, right.partition, floor.value));
-  }
-  raise(gateway, right.partition, right.at);
   if (operation.call.route != route_id::checkout) return;
   // Seen by strict reads only: a gateway hears from the order's partition alone.
   for (const effect& e : oracle_.effects_of(operation.call.id)) {
     offset& known = global_[oracle_.number_of(e.partition)];
     known = std::max(known, e.at);
   }
+}
+
+/// Of one command; a batch_init has several, each of which has the answer of all.
+void judge::check_decision(const client_operation& operation, std::uint64_t gateway,
+                           const http_response& response, const request_account* request) {
+  if (request == nullptr || !request->decision) {
+    return oracle_.violation(
+        fmt::format("operation {} ({}) is answered with {} {}, the log gives "
+                    "no answer yet",
+                    operation.number, target_of(operation.call), response.status, response.body));
+  }
+  const decision& right = *request->decision;
+  if (!tells(response.status, response.body, expected_for(operation.call, right.answer))) {
+    return oracle_.violation(
+        fmt::format("operation {} ({}) is answered with {} {}, the log gives {} at {} of {}",
+                    operation.number, target_of(operation.call), response.status, response.body,
+                    right.answer, right.at.value, right.partition));
+  }
+  const offset floor = operation.floor[oracle_.number_of(right.partition)];
+  if (!operation.again && right.at <= floor) {
+    return oracle_.violation(fmt::format(
+        "operation {} ({}) took effect at {} of {}, but when it began an effect at {} had been "
+        "answered already",
+        operation.number, target_of(operation.call), right.at.value, right.partition, floor.value));
+  }
+  raise(gateway, right.partition, right.at);
 }
 
 void judge::check_read(const client_operation& operation, std::uint64_t gateway,
@@ -130,11 +143,13 @@ void judge::check_read(const client_operation& operation, std::uint64_t gateway,
 
 void judge::check_at_rest() {
   for (const std::uint64_t number : without_effect_) {
-    const request_account* request = oracle_.request_of_trace(number);
-    const bool effect = request != nullptr && request->decision &&
-                        request->decision->answer.code == answer_code::ok;
-    oracle_.to().expect(
-        !effect, "operation {} was told that nothing was changed, but it had effect", number);
+    for (const request_id& id : oracle_.requests_of_trace(number)) {
+      const request_account* request = oracle_.find(id);
+      const bool effect = request != nullptr && request->decision &&
+                          request->decision->answer.code == answer_code::ok;
+      oracle_.to().expect(
+          !effect, "operation {} was told that nothing was changed, but it had effect", number);
+    }
   }
 }
 

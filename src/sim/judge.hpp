@@ -53,6 +53,8 @@ class judge {
   void raise(std::uint64_t gateway, partition_id partition, offset to);
   void check_write(const client_operation& operation, std::uint64_t gateway,
                    const gateway::http_response& response);
+  void check_decision(const client_operation& operation, std::uint64_t gateway,
+                      const gateway::http_response& response, const request_account* request);
   void check_read(const client_operation& operation, std::uint64_t gateway,
                   const gateway::http_response& response);
   told refused(const client_operation& operation, const gateway::http_response& response);

@@ -1,5 +1,7 @@
 #include "sim/oracle.hpp"
 
+#include <algorithm>
+
 #include "core/exactly_once/checkpoint_keys.hpp"
 
 namespace settle::sim {
@@ -26,11 +28,6 @@ bool may_be_left_over(std::string_view key) {
       return false;
   }
   return false;
-}
-
-bool is_word_to_itself(const message& m) {
-  return std::holds_alternative<body::tick>(m.body) ||
-         std::holds_alternative<body::set_rules>(m.body);
 }
 
 }  // namespace
@@ -64,15 +61,17 @@ void oracle::on_record(partition_id partition, offset at, std::uint64_t checksum
   for (const message& m : r.messages) {
     if (!apply(s, at, r.time_ms, m)) return;
   }
-  check_record(partition, s.truth->end_record(checksum));
+  check_record(s, s.truth->end_record(checksum));
 }
 
 bool oracle::apply(slot& s, offset at, std::uint64_t time_ms, const message& m) {
   reference& truth = *s.truth;
   bool accepted = false;
   if (m.gateway != 0) {
-    if (m.trace.trace_low != 0) traces_.try_emplace(m.trace.trace_low, m.request);
-  } else if (!is_word_to_itself(m) && known(m.source)) {
+    if (m.trace.trace_low != 0) note_trace(m);
+  } else if (const auto* tick = std::get_if<body::tick>(&m.body)) {
+    s.time.ticked(*tick);
+  } else if (!std::holds_alternative<body::set_rules>(m.body) && known(m.source)) {
     accepted = links_.received(at, slot_of(m.source).committed, m);
   }
   const auto status = truth.apply(at, time_ms, m);
@@ -96,17 +95,51 @@ bool oracle::apply(slot& s, offset at, std::uint64_t time_ms, const message& m) 
   return !verdict_.failed();
 }
 
-void oracle::check_record(partition_id partition, std::string_view changes) {
+void oracle::note_trace(const message& m) {
+  auto& requests = traces_[m.trace.trace_low];
+  if (std::ranges::find(requests, m.request) == requests.end()) requests.push_back(m.request);
+}
+
+std::span<const request_id> oracle::requests_of_trace(std::uint64_t trace_low) const {
+  const auto found = traces_.find(trace_low);
+  if (found == traces_.end()) return {};
+  return {found->second.data(), found->second.size()};
+}
+
+void oracle::check_record(slot& s, std::string_view changes) {
+  const partition_id partition = s.truth->id();
   change_reader reader(changes);
   for (checkpoint_change change; reader.next(change);) {
-    if (change.erased) continue;
-    if (kind_of(change.key) == kind::entity) {
+    const kind what = kind_of(change.key);
+    if (change.erased) {
+      if (what == kind::request) check_forgotten(s, change.key);
+    } else if (what == kind::entity) {
       accounts_.check_value(partition, change.key.substr(1), change.value);
-    } else if (kind_of(change.key) == kind::link) {
+    } else if (what == kind::link) {
       links_.check_value(partition, change.key, change.value);
     }
   }
   accounts_.end_record(partition);
+  const std::uint64_t now_ms = s.truth->find(s.truth->end())->logical_time_ms;
+  verdict_.expect(now_ms == s.time.now_ms(), "the logical time of {} is {}, its ticks make it {}",
+                  partition, now_ms, s.time.now_ms());
+}
+
+/// An answer is kept for as long as anybody may ask for it.
+void oracle::check_forgotten(const slot& s, std::string_view key) {
+  byte_reader in(key.substr(1));
+  const request_id request = in.request();
+  const request_account* account = accounts_.find(request);
+  if (!verdict_.expect(account != nullptr && account->decision,
+                       "{} forgets request {}, which has no answer", s.truth->id(), request)) {
+    return;
+  }
+  const record_state* decided = s.truth->find(account->decision->at);
+  const std::uint64_t given_ms = decided == nullptr ? 0 : decided->logical_time_ms;
+  // A record may hold ticks behind the answer: a step of leeway.
+  verdict_.expect(given_ms + remembered_ms(account->keep) <= s.time.now_ms() + limits::tick_step_ms,
+                  "{} forgets request {} at {} ms, its answer was given at {} ms", s.truth->id(),
+                  request, s.time.now_ms(), given_ms);
 }
 
 // The store.
@@ -132,8 +165,19 @@ const record_state* oracle::check_position(partition_id partition,
 
 void oracle::check_meta(partition_id partition, const record_state& right, std::string_view value) {
   const auto meta = decode_meta(value);
-  verdict_.expect(meta && meta->watermark == right.at && meta->digest == right.digest &&
-                      meta->logical_time_ms == right.logical_time_ms,
+  const auto bytes = at(partition).values().at(checkpoint_key::meta(), right.at);
+  const auto same = bytes ? decode_meta(*bytes) : std::nullopt;
+  const auto equal = [](const partition_meta& a, const partition_meta& b) {
+    for (std::size_t i = 0; i < a.expiries.size(); ++i) {
+      if (a.expiries[i].first != b.expiries[i].first) return false;
+      if (a.expiries[i].next != b.expiries[i].next) return false;
+    }
+    return a.watermark == b.watermark && a.digest == b.digest && a.rules == b.rules &&
+           a.logical_time_ms == b.logical_time_ms && a.tick_owner == b.tick_owner &&
+           a.tick_clock_ms == b.tick_clock_ms && a.last_number == b.last_number &&
+           a.slots == b.slots;
+  };
+  verdict_.expect(meta && same && equal(*meta, *same),
                   "{} has a meta record at {} that differs from what the log gives", partition,
                   right.at.value);
   verdict_.expect(!meta || meta->record_checksum == 0 || meta->record_checksum == right.checksum,
@@ -233,11 +277,6 @@ void oracle::check_refusal(const reply& r) {
   verdict_.expect(!is_recorded(r.answer.code) && request == nullptr,
                   "{} says {} at no watermark of a request that its log has, and will decide",
                   r.partition, r.answer);
-}
-
-const request_account* oracle::request_of_trace(std::uint64_t trace_low) const {
-  const auto found = traces_.find(trace_low);
-  return found == traces_.end() ? nullptr : accounts_.find(found->second);
 }
 
 // At rest.

@@ -13,6 +13,7 @@
 #include "sim/link_accounts.hpp"
 #include "sim/observer.hpp"
 #include "sim/reference.hpp"
+#include "sim/time_accounts.hpp"
 #include "sim/verdict.hpp"
 
 namespace settle::sim {
@@ -62,8 +63,10 @@ class oracle final : public observer {
 
   const partition_counts& counts() const noexcept { return counts_; }
   verdict& to() noexcept { return verdict_; }
-  /// The command whose trace context has this as trace_low; nothing if no log has it.
-  const request_account* request_of_trace(std::uint64_t trace_low) const;
+  /// The commands whose trace context has this as trace_low: several of a batch_init.
+  std::span<const request_id> requests_of_trace(std::uint64_t trace_low) const;
+  /// Nothing if no log has it.
+  const request_account* find(const request_id& request) const { return accounts_.find(request); }
   const value_history& values(partition_id partition) { return at(partition).values(); }
   offset committed(partition_id partition) { return slot_of(partition).committed; }
   std::span<const effect> effects_of(const entity_id& order) const {
@@ -79,6 +82,7 @@ class oracle final : public observer {
  private:
   struct slot {
     std::unique_ptr<reference> truth;
+    time_account time;
     offset committed;     ///< the furthest that any half of the store has ever been
     bool halted = false;  ///< by rules that this build does not know
   };
@@ -93,7 +97,9 @@ class oracle final : public observer {
     return id.index < counts_[static_cast<std::size_t>(id.service)];
   }
   bool apply(slot& s, offset at, std::uint64_t time_ms, const message& m);
-  void check_record(partition_id partition, std::string_view changes);
+  void note_trace(const message& m);
+  void check_record(slot& s, std::string_view changes);
+  void check_forgotten(const slot& s, std::string_view key);
   const record_state* check_position(partition_id partition, const checkpoint_position& position,
                                      const char* what);
   void check_meta(partition_id partition, const record_state& right, std::string_view value);
@@ -109,7 +115,7 @@ class oracle final : public observer {
   std::vector<slot> slots_;
   link_accounts links_;
   accounts accounts_;
-  boost::unordered_flat_map<std::uint64_t, request_id> traces_;
+  boost::unordered_flat_map<std::uint64_t, boost::container::small_vector<request_id, 1>> traces_;
   /// Of answers that are not recorded and of barriers: all that were given.
   boost::unordered_flat_map<request_id, std::vector<given_answer>, request_id_hash> passing_;
   std::uint64_t records_ = 0;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/exactly_once/checkpoint_keys.hpp"
 #include "sim/witnessed_shop.hpp"
 
 namespace settle::sim {
@@ -282,6 +283,48 @@ TEST_F(oracle_of_a_shop, open_saga_at_rest_is_reported) {
   shop.deliver(shop.command(orders, body::checkout{id}, shop.new_id()));
   shop.rest();
   reports("has 1 open operations");
+}
+
+TEST_F(oracle_of_a_shop, answers_are_forgotten_in_time_and_not_before) {
+  const auto tick = [&](std::uint64_t owner, std::uint64_t clock_ms) {
+    message m;
+    m.source = m.destination = payment;
+    m.body = body::tick{owner, clock_ms};
+    shop.deliver(m);
+  };
+  message command = shop.command(payment, body::create_user{}, shop.new_id());
+  command.retention = retention::two_minutes;
+  shop.deliver(command);
+  ASSERT_TRUE(shop.value(payment, checkpoint_key::request(command.request)));
+  for (std::uint64_t s = 0; s < 65; ++s) tick(7, 1'000 + 2'000 * s);
+  EXPECT_FALSE(shop.value(payment, checkpoint_key::request(command.request)));
+  tick(7, 999'000'000);
+  tick(8, 5);
+  tick(8, 1'005);
+  shop.rest();
+  EXPECT_EQ(told(shop.truth), "");
+}
+
+TEST_F(oracle_of_a_shop, meta_record_of_another_position_is_reported) {
+  shop.on_commit = [&](commit_batch& batch) {
+    change_reader reader(batch.changes);
+    std::string changes;
+    for (checkpoint_change change; reader.next(change);) {
+      std::string value(change.value);
+      if (change.key == checkpoint_key::meta()) {
+        auto meta = decode_meta(value);
+        ++meta->last_number;
+        value = encode(*meta);
+      }
+      commit_batch part;
+      part.put(change.key, value);
+      changes += part.changes;
+    }
+    batch.changes = changes;
+    return true;
+  };
+  user(5);
+  reports("meta record");
 }
 
 TEST_F(oracle_of_a_shop, refusal_of_what_the_log_has_is_reported) {

@@ -63,7 +63,9 @@ void order_accounts::command(const applied_message& m) {
 void order_accounts::create(const applied_message& m, const body::create_order& command) {
   if (m.decided == nullptr || m.decided->code != answer_code::ok) return;
   const auto [found, fresh] = rows_.try_emplace(m.decided->id);
-  verdict_.expect(fresh, "order {} is created twice", m.decided->id.view());
+  verdict_.expect(fresh, "order {} is created twice", m.decided->id);
+  verdict_.expect(m.decided->id == m.what.request.to_entity_id(),
+                  "order {} is not named after its request", m.decided->id);
   found->second.user = command.user;
 }
 

@@ -32,6 +32,7 @@ void request_accounts::command(const applied_message& m) {
     return;
   }
   found->second.type = m.what.body.index();
+  found->second.keep = m.what.retention;
   std::visit(read_command{found->second}, m.what.body);
 }
 

@@ -42,6 +42,7 @@ struct request_account {
   std::size_t type = 0;  ///< message_type of the command
   entity_id entity;      ///< order, item or user
   std::int64_t amount = 0;
+  retention keep = retention::none;
   std::optional<sim::decision> decision;
 };
 

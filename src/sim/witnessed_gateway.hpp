@@ -107,6 +107,11 @@ struct shop_gateway {
     handler = std::make_unique<gateway::request_handler>(shared, 0, thread);
   }
 
+  void turn() {
+    context.restart();
+    context.poll();
+  }
+
   std::uint64_t id;
   boost::asio::io_context context;
   std::shared_ptr<gateway::handler_context> shared = std::make_shared<gateway::handler_context>();

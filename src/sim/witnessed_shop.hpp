@@ -1,5 +1,4 @@
-// Test support: a shop whose log, store and replies an oracle watches, without engine and faults.
-// Each message is one record. What a test plants between shop and oracle is its own business.
+// Test support: a shop that an oracle watches, without engine and faults; a message is a record.
 #pragma once
 
 #include <deque>
@@ -10,7 +9,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/exactly_once/partition.hpp"
 #include "sim/oracle.hpp"
 
@@ -62,7 +60,7 @@ class witnessed_shop {
   }
   request_id new_id() { return {9, ++requests_}; }
 
-  /// One record, to its end: applied, committed, answered; what it sends waits.
+  /// Applied, committed, answered; what it sends waits.
   void deliver(const message& m) {
     part& p = parts_.at(m.destination);
     const offset at{p.owner->watermark().value + 1 + requests_ % 2};  // offsets may skip
@@ -75,8 +73,7 @@ class witnessed_shop {
     p.owner->end_record(checksum);
     commit(p);
     for (reply& r : p.owner->replies()) {
-      const answer given = r.answer;
-      answers_[r.request] = given;
+      answers_[r.request] = r.answer;
       if (on_reply(r)) truth.on_reply(r);
       heard(r);
     }

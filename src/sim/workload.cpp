@@ -1,6 +1,7 @@
 #include "sim/workload.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/text.hpp"
 
@@ -39,6 +40,7 @@ std::optional<http_call> workload::build() {
 }
 
 http_call workload::mix() {
+  if (random_.chance(options_.batch_init)) return overwrite();
   const std::uint64_t drawn = random_.below(100);
   if (drawn < 70) return checkout();
   if (drawn < 75) return change(route_id::add_funds, users_, 40);
@@ -47,6 +49,38 @@ http_call workload::mix() {
   if (drawn < 87) return change(route_id::subtract_stock, items_, 6);
   if (drawn < 91) return create_order();
   return find();
+}
+
+/// Few rows, so that they are in use when the next one comes.
+http_call workload::overwrite() {
+  constexpr std::int64_t orders = 10, items = 5, users = 4;
+  const auto drawn = [&](std::uint64_t most) {
+    return static_cast<std::int64_t>(random_.below(most));
+  };
+  switch (random_.below(3)) {
+    case 0:
+      return {route_id::init_orders, {}, {}, 0, {orders, items, users, 1 + drawn(9)}};
+    case 1:
+      return {route_id::init_items, {}, {}, 0, {items, drawn(12), 1 + drawn(9), 0}};
+    default:
+      return {route_id::init_users, {}, {}, 0, {users, drawn(80), 0, 0}};
+  }
+}
+
+void workload::overwritten(route_id route) {
+  const service of = route == route_id::init_orders  ? service::order
+                     : route == route_id::init_items ? service::stock
+                                                     : service::payment;
+  if (std::exchange(initialised_[static_cast<std::size_t>(of)], true)) return;
+  const std::uint64_t rows = of == service::order ? 10 : of == service::stock ? 5 : 4;
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    const entity_id id = entity_id::of_index(i);
+    if (of == service::stock) items_.push_back(id);
+    if (of == service::payment) users_.push_back(id);
+    if (of != service::order) continue;
+    orders_.push_back({id, 0});
+    unpaid_.push_back(orders_.size() - 1);
+  }
 }
 
 entity_id workload::nobody() {
@@ -130,6 +164,10 @@ void workload::line_answered(const entity_id& order) {
 void workload::done(const http_call& call, std::uint16_t status, std::string_view body) {
   if (call.route == route_id::add_item) return line_answered(call.id);
   if (status != 200) return;
+  if (call.route == route_id::init_orders || call.route == route_id::init_items ||
+      call.route == route_id::init_users) {
+    return overwritten(call.route);
+  }
   if (call.route == route_id::checkout) {
     std::erase_if(unpaid_, [&](std::size_t i) { return orders_[i].id == call.id; });
   } else if (call.route == route_id::create_user || call.route == route_id::create_item ||

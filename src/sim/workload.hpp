@@ -2,6 +2,7 @@
 // goods, all wanting the same few items. One workload, shared by the clients of a history.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -17,6 +18,7 @@ struct workload_options {
   std::size_t orders = 120;            ///< made before anything else is done with them
   std::uint32_t keyed = 600'000;       ///< of a million operations, with an Idempotency-Key
   std::uint32_t unknown = 20'000;      ///< of a million ids, of something that does not exist
+  std::uint32_t batch_init = 0;        ///< of a million operations, a batch_init over a few ids
   std::uint64_t starting_money = 120;  ///< the most
   std::uint64_t starting_stock = 40;   ///< the most
 };
@@ -44,6 +46,8 @@ class workload {
   };
 
   void created(const http_call& call, const entity_id& id);
+  http_call overwrite();
+  void overwritten(gateway::route_id route);
   void line_answered(const entity_id& order);
   std::optional<http_call> build();
   http_call mix();
@@ -62,6 +66,7 @@ class workload {
   std::vector<order_plan> orders_;
   std::vector<std::size_t> unpaid_;  ///< of orders_, with all their lines
   std::deque<http_call> follow_ups_;
+  std::array<bool, service_count> initialised_{};  ///< by a batch_init, at least once
 };
 
 }  // namespace settle::sim
