@@ -21,16 +21,19 @@ constexpr T sized(T usual, T /*simulated*/) {
 #endif
 
 // Entities.
-inline constexpr std::size_t id_length = 64;        ///< characters of an id
-inline constexpr std::size_t order_lines = 1'000;   ///< lines of an order
+inline constexpr std::size_t id_length = 64;       ///< characters of an id
+inline constexpr std::size_t order_lines = 1'000;  ///< lines of an order
 inline constexpr std::uint16_t partitions = sized<std::uint16_t>(1'024, 16);  ///< of one service
 
 // A partition.
-inline constexpr std::size_t open_operations = sized<std::size_t>(16'384, 24);  ///< sagas and price queries under way
-inline constexpr std::size_t outbox_messages = sized<std::size_t>(65'536, 48);  ///< outputs not yet acknowledged
+inline constexpr std::size_t open_operations =
+    sized<std::size_t>(16'384, 24);  ///< sagas and price queries under way
+inline constexpr std::size_t outbox_messages =
+    sized<std::size_t>(65'536, 48);  ///< outputs not yet acknowledged
 inline constexpr std::uint64_t link_messages =
     1 << 28;  ///< of one link; more is a corrupt checkpoint
-inline constexpr std::size_t attached_requests = sized<std::size_t>(256, 4);  ///< repeats that wait for one checkout
+inline constexpr std::size_t attached_requests =
+    sized<std::size_t>(256, 4);  ///< repeats that wait for one checkout
 inline constexpr std::uint64_t recorded_requests = 50'000'000;  ///< in the table of requests
 inline constexpr std::size_t batch_rows = 4'096;  ///< rows of a batch_init that one message writes
 inline constexpr std::size_t expiries_per_tick = 4'096;  ///< requests that one tick forgets
@@ -42,8 +45,8 @@ inline constexpr std::uint64_t request_memory_ms = 120'000;
 inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
 
 // Ownership, in milliseconds.
-inline constexpr std::uint64_t lease_ms = 1'000;      ///< time to live of a member and its leases
-inline constexpr std::uint64_t roll_call_ms = 250;    ///< between two calls of a member
+inline constexpr std::uint64_t lease_ms = 1'000;       ///< time to live of a member and its leases
+inline constexpr std::uint64_t roll_call_ms = 250;     ///< between two calls of a member
 inline constexpr std::uint64_t stand_down_ms = 2'000;  ///< after another owner was seen at work
 
 // The engine.

@@ -9,7 +9,8 @@ namespace {
 /// The last step of MurmurHash3's 64-bit finalizer, twice: all bits depend on all.
 std::uint64_t weight(std::uint64_t member, partition_id partition) noexcept {
   std::uint64_t h = member ^ (std::uint64_t{static_cast<std::uint8_t>(partition.service)} << 16 |
-                              partition.index) * 0x9E3779B97F4A7C15;
+                              partition.index) *
+                                 0x9E3779B97F4A7C15;
   for (int i = 0; i < 2; ++i) {
     h ^= h >> 33;
     h *= 0xFF51AFD7ED558CCD;

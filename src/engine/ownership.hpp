@@ -77,7 +77,7 @@ class ownership {
   bool confirmed_ = false;          ///< one succeeded less than a lease ago
   std::vector<member> members_;
   std::vector<lease> leases_;
-  std::set<partition_id> owned_;                        ///< asked the host to own
+  std::set<partition_id> owned_;                         ///< asked the host to own
   std::map<partition_id, std::uint64_t> not_before_ms_;  ///< wanted again then
   bool leaving_ = false;
   bool left_ = false;

@@ -23,14 +23,14 @@ struct shard::slot {
   bool in_round = false;    ///< of the round that is computed
   bool mid_record = false;  ///< the rest of a record is to be applied before anything is committed
   bool committing = false;  ///< part of a round in flight
-  std::uint64_t following = 0;    ///< the number of the log::follow whose messages count
-  bool claiming = false;          ///< the commit under way is that of the owner's token alone
-  bool durable = false;           ///< the last commit was
-  const round* ended = nullptr;   ///< the round that is being finished, if it concerns this opening
-  bool leaving = false;           ///< not wanted any more; forgotten when its commit has ended
-  bool verify_record = false;     ///< the next record must be the one that the checkpoint ends with
-  std::uint64_t retry_ms = 0;     ///< not opened again before; 0: nothing to wait for
-  std::uint64_t failures = 0;     ///< commits in a row
+  std::uint64_t following = 0;   ///< the number of the log::follow whose messages count
+  bool claiming = false;         ///< the commit under way is that of the owner's token alone
+  bool durable = false;          ///< the last commit was
+  const round* ended = nullptr;  ///< the round that is being finished, if it concerns this opening
+  bool leaving = false;          ///< not wanted any more; forgotten when its commit has ended
+  bool verify_record = false;    ///< the next record must be the one that the checkpoint ends with
+  std::uint64_t retry_ms = 0;    ///< not opened again before; 0: nothing to wait for
+  std::uint64_t failures = 0;    ///< commits in a row
   std::optional<partition_commit> failed;  ///< the last one, to be compared with what is stored
 
   std::uint64_t ticked_ms = 0;

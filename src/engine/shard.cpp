@@ -160,7 +160,8 @@ bool shard::provide_missing(slot& s) {
 
 void shard::mark_ready(slot& s) {
   // A partition whose commit is under way goes on afterwards: what it says then must be durable.
-  if (s.ready || s.fetching || (s.committing && !local_) || s.phase != partition_phase::serving) return;
+  if (s.ready || s.fetching || (s.committing && !local_) || s.phase != partition_phase::serving)
+    return;
   s.ready = true;
   ready_.emplace_back(&s);
 }

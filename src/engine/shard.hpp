@@ -2,17 +2,14 @@
 // round to the store and goes on while it is committed. Decides and never waits; has no thread, no
 // socket and no clock of its own, so that the simulator runs this very object.
 //
-// A round: everything that arrived is applied, and where the store is one sequence also everything
-// that this sets off in other partitions of the shard, so a whole checkout costs one commit.
-// Replies and what goes to other threads or machines leave when they may: see finished() and
-// commit().
+// A round: what arrived is applied, and where the store is one sequence also everything that this
+// sets off in other partitions of the shard, so a whole checkout costs one commit. Replies and what
+// goes to other threads or machines leave when they may: see finished() and commit().
 //
-// Where store and log are one process's (local): when a round fails, all later ones have failed too.
-// The shard forgets what it computed since, tells the clients that nothing happened (or, after an
-// error whose effect cannot be known, that), and loads its partitions again.
-//
-// Otherwise each partition is on its own: it is taken over (shard_takeover.cpp), its outputs and
-// replies leave when its commit is durable, and when a commit fails it is taken over again.
+// Where store and log are the process's own (local), all later rounds fail with one. The shard then
+// forgets what it computed since, tells the clients so, and loads its partitions again. Otherwise
+// each partition is on its own: it is taken over (shard_takeover.cpp), its outputs and replies
+// leave when its commit is durable, and when a commit fails it is taken over again.
 //
 // Concurrency: one thread calls everything here; shard_host's calls come from any.
 #pragma once
@@ -35,9 +32,6 @@ namespace settle {
 
 struct sender;
 
-/// What others may see of a partition; changes rarely.
-enum class partition_phase : std::uint8_t { loading, serving, halted };
-
 class shard {
  public:
   struct options {
@@ -50,8 +44,7 @@ class shard {
 
   /// Takes a partition over: loads its checkpoint, then serves. Before start(): there.
   void own(partition_id id);
-  /// Lets go of a partition, as soon as no commit of it is under way. REQUIRES: the log can be read
-  /// again.
+  /// Lets go of it as soon as no commit of it is under way. REQUIRES: the log can be read again.
   void disown(partition_id id);
   bool owns(partition_id id) const noexcept { return find(id) != nullptr; }
   void start();
@@ -63,30 +56,19 @@ class shard {
   void fetched(fetch& f);
   /// To be called several times a second: ticks, repeats, recovery.
   void on_timer();
-
   /// Nothing waits to be applied or committed.
   bool idle() const noexcept;
   /// Every partition serves, or is halted and cannot.
   bool loaded() const noexcept;
   partition_phase phase(partition_id id) const;
   std::uint64_t logical_time_ms(partition_id id) const;
-
-  struct statistics {
-    std::uint64_t rounds = 0;
-    std::uint64_t messages = 0;
-    std::uint64_t failed_rounds = 0;
-    std::size_t open_operations = 0;
-    std::size_t cached_values = 0;
-    std::size_t cached_bytes = 0;
-    std::size_t halted = 0;
-  };
+  using statistics = shard_statistics;
   statistics count() const;
 
  private:
   struct slot;
   friend class round;
   friend class fetch;
-
   /// nullptr: another shard owns it.
   slot* find(partition_id id) const noexcept {
     const std::vector<slot*>& known = by_id_[static_cast<std::size_t>(id.service)];
@@ -99,7 +81,6 @@ class shard {
   void mark_ready(slot& s);
   void refuse(const message& m, answer_code code);
   void refuse(const sender& from, answer_code code);
-
   void take_commands();
   bool process(slot& s, round& r);
   static void look_ahead(const slot& s);
@@ -112,7 +93,6 @@ class shard {
   bool may_speak(const slot& s) const;
   void commit(round& r);
   void complete(round& r);
-
   // Taking over, where partitions change their owners.
   bool stored_as_expected(slot& s);
   void claim(slot& s);
@@ -125,7 +105,7 @@ class shard {
   void forget_queue(slot& s);
   void drop(slot& s);
   void give_up(slot& s);
-
+  // When something fails, and by the clock.
   void halt(slot& s, const error& reason);
   void abandon(round& r);
   void start_over(answer_code to_waiting);
@@ -135,18 +115,15 @@ class shard {
   void tick(slot& s, std::uint64_t now_ms);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
   void acknowledge_idle(slot& s, std::uint64_t now_ms);
-
   std::unique_ptr<round> take_round();
   void recycle(std::unique_ptr<round> r);
   std::string spare_bytes();
-
   store& store_;
   settle::log& log_;
   const clock& clock_;
   shard_host& host_;
   options options_;
   bool local_;  ///< outputs to partitions of this shard are delivered within the round
-
   std::map<partition_id, std::unique_ptr<slot>> slots_;
   std::array<std::vector<slot*>, service_count> by_id_;  ///< of slots_
   ring<slot*> ready_;
@@ -165,7 +142,7 @@ class shard {
   std::uint64_t openings_ = 0;
   std::uint64_t followings_ = 0;
   bool started_ = false;
-  bool discarding_ = false;  ///< a round failed: nothing is computed until everything is reloaded
+  bool discarding_ = false;  ///< a round failed: nothing is computed until all is reloaded
   answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile
   statistics statistics_;
 };

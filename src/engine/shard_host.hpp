@@ -1,5 +1,9 @@
-// How a shard reaches what surrounds it: the thread that it runs on, and who decides what it owns.
+// How a shard reaches what surrounds it: the thread that it runs on, and who decides what it owns;
+// and what it shows of itself.
 #pragma once
+
+#include <cstddef>
+#include <cstdint>
 
 #include "base/ids.hpp"
 
@@ -8,6 +12,19 @@ namespace settle {
 class round;
 class fetch;
 class log_reader;
+
+/// What others may see of a partition; changes rarely.
+enum class partition_phase : std::uint8_t { loading, serving, halted };
+
+struct shard_statistics {
+  std::uint64_t rounds = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t failed_rounds = 0;
+  std::size_t open_operations = 0;
+  std::size_t cached_values = 0;
+  std::size_t cached_bytes = 0;
+  std::size_t halted = 0;
+};
 
 class shard_host {
  public:

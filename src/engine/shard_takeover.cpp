@@ -1,8 +1,8 @@
 // How a shard takes a partition over where owners change (DESIGN: rules 6, 9 and 10):
 //
 //   load the checkpoint     shard.cpp
-//   claim                   commit the owner's token, so that no earlier owner's commit fits any more
-//   follow the log          from the record that the checkpoint ends with, which must be there
+//   claim                   commit the owner's token, so that no earlier owner's commit fits any
+//   more follow the log          from the record that the checkpoint ends with, which must be there
 //   send the outbox again   then serve
 //
 // After a commit that failed, or whose outcome is unknown, the same again: what the store holds
@@ -60,11 +60,10 @@ void shard::followed(const follow_answer& answer) {
   // Offsets begin with 1.
   if (answer.first.value > std::max<std::uint64_t>(watermark.value, 1) &&
       !mutated(mutation::trimmed_log_is_fresh)) {
-    return halt(s, {errc::corrupt, s.id.text() + ": its log begins at " +
-                                       std::to_string(answer.first.value) +
-                                       ", but the checkpoint ends at " +
-                                       std::to_string(watermark.value) +
-                                       ": what lies between is lost; restore a newer store"});
+    return halt(s, {errc::corrupt,
+                    s.id.text() + ": its log begins at " + std::to_string(answer.first.value) +
+                        ", but the checkpoint ends at " + std::to_string(watermark.value) +
+                        ": what lies between is lost; restore a newer store"});
   }
   s.state->set_log_identity(answer.identity);
   s.verify_record = watermark.value != 0;
@@ -161,13 +160,14 @@ bool shard::stored_as_expected(slot& s) {
   const checkpoint_position& stored = s.state->position();
   const checkpoint_position& ours = failed->batch.next;
   if (stored.watermark == ours.watermark && stored.digest != ours.digest) {
-    halt(s, {errc::corrupt, s.id.text() + ": two owners have applied the same log up to " +
-                                std::to_string(ours.watermark.value) +
-                                " and do not agree; this is a bug, and nothing is written any more"});
+    halt(s,
+         {errc::corrupt, s.id.text() + ": two owners have applied the same log up to " +
+                             std::to_string(ours.watermark.value) +
+                             " and do not agree; this is a bug, and nothing is written any more"});
     return false;
   }
-  const bool others_work = stored.owner != options_.owner &&
-                           stored.watermark > failed->batch.expected.watermark;
+  const bool others_work =
+      stored.owner != options_.owner && stored.watermark > failed->batch.expected.watermark;
   if (failed->outcome == commit_outcome::refused && others_work) {
     give_up(s);
     return false;

@@ -1,7 +1,8 @@
-// Port: which processes there are, and who works on which partition. Kept where the checkpoints are.
+// Port: which processes there are, and who works on which partition. Kept where the checkpoints
+// are.
 //
-// A lease says who works, never what is true: an owner that works on without one harms nobody, since
-// commits are compare-and-set (ports/store.hpp).
+// A lease says who works, never what is true: an owner that works on without one harms nobody,
+// since commits are compare-and-set (ports/store.hpp).
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct lease {
   friend bool operator==(const lease&, const lease&) = default;
 };
 
-/// One member's call: it lives, keeps these leases and gives those up. One atomic step of the store.
-/// Owned by the caller until on_finished is called, once, on any thread.
+/// One member's call: it lives, keeps these leases and gives those up. One atomic step of the
+/// store. Owned by the caller until on_finished is called, once, on any thread.
 class roll_call {
  public:
   virtual ~roll_call() = default;

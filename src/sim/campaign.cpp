@@ -82,8 +82,9 @@ class campaign {
       if (!came.failure && again) {
         const outcome second = play(options_, seed);
         if (second.digest != came.digest) {
-          came.failure = fmt::format("the same history again has another digest: {:016x} and {:016x}",
-                                     came.digest, second.digest);
+          came.failure =
+              fmt::format("the same history again has another digest: {:016x} and {:016x}",
+                          came.digest, second.digest);
         }
       }
       note(came, again);
@@ -125,12 +126,12 @@ class campaign {
   void report() {
     const double passed = std::chrono::duration<double>(steady::now() - begin_).count();
     if (::isatty(2) != 0) fmt::print(stderr, "\r\033[K");
-    fmt::print("{}: seeds {}..{}: {} histories, {} operations, {} faults, {} messages, "
-               "{:.0f} simulated s, {} run twice, {} violations, {:.1f} s\n",
-               options_.what.name, options_.first_seed,
-               std::min(next_.load() - 1, options_.last_seed), sums_.histories, sums_.operations,
-               sums_.faults, sums_.messages, sums_.simulated_s, sums_.twice, failures_.size(),
-               passed);
+    fmt::print(
+        "{}: seeds {}..{}: {} histories, {} operations, {} faults, {} messages, "
+        "{:.0f} simulated s, {} run twice, {} violations, {:.1f} s\n",
+        options_.what.name, options_.first_seed, std::min(next_.load() - 1, options_.last_seed),
+        sums_.histories, sums_.operations, sums_.faults, sums_.messages, sums_.simulated_s,
+        sums_.twice, failures_.size(), passed);
     if (!options_.mutation.empty()) {
       if (failures_.empty()) {
         fmt::print("mutation {}: not found\n", options_.mutation);

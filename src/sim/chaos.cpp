@@ -167,7 +167,8 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
     case fault::slow: {
       auto& to_log = world_.log().faults.delay;
       auto& to_store = store.faults.delay;
-      to_log.long_ppm = to_store.long_ppm = static_cast<std::uint32_t>(draw.between(1, 20)) * percent;
+      to_log.long_ppm = to_store.long_ppm =
+          static_cast<std::uint32_t>(draw.between(1, 20)) * percent;
       return [&to_log, &to_store] { to_log.long_ppm = to_store.long_ppm = 0; };
     }
     case fault::store_goes_back:

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string>
-#include <unistd.h>
 
 #include "base/mutation.hpp"
 #include "sim/campaign.hpp"
@@ -63,7 +63,8 @@ void on_abort(int) {
   char text[128];
   const int size = std::snprintf(text, sizeof text, "the history of seed %llu ended the process\n",
                                  static_cast<unsigned long long>(seed_of_this_thread));
-  if (size > 0) [[maybe_unused]] const auto written = ::write(2, text, static_cast<size_t>(size));
+  if (size > 0) [[maybe_unused]]
+    const auto written = ::write(2, text, static_cast<size_t>(size));
   std::signal(SIGABRT, SIG_DFL);
 }
 
@@ -82,7 +83,8 @@ int main(int argc, char** argv) {
   std::uint32_t operations = 0;
   std::uint32_t faults = UINT32_MAX;
   app.add_option("--seeds", seeds, "a seed, or FIRST..LAST (1..100)");
-  app.add_option("--scenario", scenario_file, "tests/scenarios/NAME.toml (a mixture of everything)");
+  app.add_option("--scenario", scenario_file,
+                 "tests/scenarios/NAME.toml (a mixture of everything)");
   app.add_option("--jobs", options.jobs, "histories at a time (one a core)");
   app.add_option("--operations", operations, "client requests of a history, at least");
   app.add_option("--faults", faults, "of a history");

@@ -31,8 +31,8 @@ process::process(const surroundings& around, const options& o)
     each.seed = {around.draw.next(), around.draw.next()};
     each.logical_time_ms = [](partition_id) { return std::uint64_t{0}; };
     each.ready = [] { return result<void>{}; };
-    matcher_ = std::make_unique<gateway::reply_matcher>(context_, store_, log_, clock_,
-                                                        std::move(each));
+    matcher_ =
+        std::make_unique<gateway::reply_matcher>(context_, store_, log_, clock_, std::move(each));
     shared_ = std::make_shared<gateway::handler_context>();
     shared_->options.deadline_ms = o.deadline_ms;
     shared_->lanes.push_back(std::make_unique<gateway::lane_metrics>());

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <limits>
 #include <optional>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace settle::sim {
 namespace {
@@ -20,7 +20,8 @@ constexpr std::array<std::string_view, fault_count> fault_names{
 /// Reads the keys of one table; whatever is not asked for is an error in the end.
 class table_reader {
  public:
-  table_reader(const toml::table& from, std::string where) : from_(from), where_(std::move(where)) {}
+  table_reader(const toml::table& from, std::string where)
+      : from_(from), where_(std::move(where)) {}
 
   template <class T>
   void read(std::string_view key, T& value) {

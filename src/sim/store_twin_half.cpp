@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/mutation.hpp"
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 
 namespace settle::sim {
 

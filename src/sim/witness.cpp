@@ -2,17 +2,16 @@
 
 #include <fmt/format.h>
 
-
 namespace settle::sim {
 namespace {
 
 constexpr std::string_view body_names[] = {
-    "create_order",  "add_item",        "checkout",    "init_orders",     "create_item",
-    "add_stock",     "subtract_stock",  "init_items",  "create_user",     "add_funds",
-    "pay",           "init_users",      "barrier",     "query_price",     "price_found",
-    "price_unknown", "reserve",         "reserved",    "reserve_refused", "release",
-    "released",      "charge",          "charged",     "charge_refused",  "refund",
-    "refunded",      "acknowledgement", "tick",        "set_rules"};
+    "create_order",  "add_item",        "checkout",   "init_orders",     "create_item",
+    "add_stock",     "subtract_stock",  "init_items", "create_user",     "add_funds",
+    "pay",           "init_users",      "barrier",    "query_price",     "price_found",
+    "price_unknown", "reserve",         "reserved",   "reserve_refused", "release",
+    "released",      "charge",          "charged",    "charge_refused",  "refund",
+    "refunded",      "acknowledgement", "tick",       "set_rules"};
 static_assert(std::size(body_names) == std::variant_size_v<message_body>);
 
 std::string text(const request_id& id) {
@@ -40,7 +39,8 @@ void witness::mix(std::uint64_t value) noexcept {
 
 void witness::say(const std::string& what) {
   if (!trace_) return;
-  trace_(fmt::format("{:4}.{:06} {}", time_.now_us() / 1'000'000, time_.now_us() % 1'000'000, what));
+  trace_(
+      fmt::format("{:4}.{:06} {}", time_.now_us() / 1'000'000, time_.now_us() % 1'000'000, what));
 }
 
 void witness::on_record(partition_id partition, offset at, std::uint64_t checksum,
@@ -68,8 +68,8 @@ void witness::on_commit(int store, partition_id partition, const checkpoint_posi
 void witness::on_reply(const reply& r) {
   mix(r.request.low ^ r.watermark.value);
   if (trace_) {
-    say(fmt::format("{} answers {} to gateway {}: code {}, {}", r.partition.text(),
-                    text(r.request), r.gateway, static_cast<int>(r.answer.code), r.answer.number));
+    say(fmt::format("{} answers {} to gateway {}: code {}, {}", r.partition.text(), text(r.request),
+                    r.gateway, static_cast<int>(r.answer.code), r.answer.number));
   }
   next_.on_reply(r);
 }

@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "base/check.hpp"
 #include "core/exactly_once/partition.hpp"
@@ -59,7 +58,6 @@ class witnessed_shop {
     return m;
   }
   request_id new_id() { return {9, ++requests_}; }
-
   /// Applied, committed, answered; what it sends waits.
   void deliver(const message& m) {
     part& p = parts_.at(m.destination);

@@ -62,8 +62,8 @@ outcome world::play() {
                                   scenario_.settle_within_ms / 1'000, *why));
   }
   if (!failed()) check_at_rest();
-  return {options_.seed, oracle_.failure(), requests(), chaos_.begun(), witness_.messages(),
-          time_.now_us(), witness_.digest()};
+  return {options_.seed,       oracle_.failure(), requests(),       chaos_.begun(),
+          witness_.messages(), time_.now_us(),    witness_.digest()};
 }
 
 bool world::run_until(const std::function<bool()>& done, std::uint64_t most_us) {
@@ -198,8 +198,7 @@ void world::start(std::uint8_t roles, bool gateway) {
   each.strict = scenario_.strict;
   each.cached_bytes = scenario_.cached_bytes;
   say(fmt::format("process {} starts{}", each.id, gateway ? ", a gateway" : ""));
-  processes_.push_back(
-      std::make_unique<process>(surroundings{time_, draw_, log_, store_}, each));
+  processes_.push_back(std::make_unique<process>(surroundings{time_, draw_, log_, store_}, each));
 }
 
 void world::add_worker() {

@@ -53,10 +53,12 @@ def plant(name, options):
 def main():
     with open(pathlib.Path(__file__).with_name("mutants.toml"), "rb") as file:
         mutants = tomllib.load(file)
-    names = sys.argv[1:] or list(mutants)
+    names = sys.argv[1:] or [name for name, about in mutants.items() if "open" not in about]
     missing = [name for name in known() if name not in mutants] if not sys.argv[1:] else []
     for name in missing:
         print(f"{name:<28} is not in tests/mutants/mutants.toml")
+    for name in [] if sys.argv[1:] else sorted(set(mutants) - set(names)):
+        print(f"{name:<28} open: {mutants[name]['open']}")
     survivors = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         running = [(name, pool.submit(plant, name, mutants[name])) for name in names]

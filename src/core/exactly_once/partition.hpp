@@ -61,7 +61,8 @@ class partition {
   bool claimed() const noexcept { return position_.owner == owner_; }
   /// About how much the next commit holds.
   std::size_t changed_bytes() const noexcept { return work_.values.changed_bytes(); }
-  /// REQUIRES: changed(), or not yet claimed(): a commit of the token alone. `memory` is that of an earlier batch's changes, to be used again.
+  /// REQUIRES: changed(), or not yet claimed(): a commit of the token alone. `memory` is that of an
+  /// earlier batch's changes, to be used again.
   commit_batch take_commit(std::string memory = {});
   /// The oldest commit taken and not yet reported is durable.
   void committed() noexcept { work_.values.committed(); }

@@ -130,9 +130,8 @@ void workspace::advance_logical_time(std::uint64_t owner, std::uint64_t clock_ms
   const bool counts = meta.tick_owner == owner || mutated(mutation::ratchet);
   if (counts && clock_ms > meta.tick_clock_ms) {
     const std::uint64_t passed = clock_ms - meta.tick_clock_ms;
-    meta.logical_time_ms += mutated(mutation::jump_with_the_clock)
-                                ? passed
-                                : std::min(passed, limits::tick_step_ms);
+    meta.logical_time_ms +=
+        mutated(mutation::jump_with_the_clock) ? passed : std::min(passed, limits::tick_step_ms);
   }
   meta.tick_owner = owner;
   meta.tick_clock_ms = clock_ms;

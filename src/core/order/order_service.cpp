@@ -42,7 +42,8 @@ std::optional<order> order_service::load(const entity_id& id) {
 
 void order_service::create(const waiting_request& from, const body::create_order& command) {
   entity_id id = from.request.to_entity_id();
-  if (mutated(mutation::new_id_each_time)) id = from.request.part(work_.next_number()).to_entity_id();
+  if (mutated(mutation::new_id_each_time))
+    id = from.request.part(work_.next_number()).to_entity_id();
   // A repeat that comes after the table of requests forgot it must not empty the order.
   if (!work_.get(id)) {
     order fresh;

@@ -67,8 +67,8 @@ void charge(workspace& work, const message& from, const body::charge& order) {
 
 void refund(workspace& work, const message& from, const body::refund& order) {
   auto found = load(work, order.user);
-  const bool same = found && (found->generation == order.generation ||
-                              mutated(mutation::refund_any_generation));
+  const bool same =
+      found && (found->generation == order.generation || mutated(mutation::refund_any_generation));
   if (same && !mutated(mutation::forget_refund)) {
     found->credit = compensating_sum(found->credit, order.amount);
     work.put_value(order.user, *found);
