@@ -69,6 +69,11 @@ bool ownership::wants(partition_id partition, std::uint64_t now_ms) const {
 }
 
 void ownership::on_timer() {
+  // Not in gave_up, which the shard calls in the middle of what it does; and not with the next roll
+  // call that succeeds, by when the partition may be wanted again.
+  for (const partition_id partition : std::exchange(given_up_, {})) {
+    if (owned_.erase(partition) != 0) host_.disown(partition);
+  }
   const std::uint64_t now_ms = clock_.steady_ms();
   // The store has forgotten us by now, and somebody else may be at work.
   if (confirmed_ && now_ms >= confirmed_ms_ + limits::lease_ms) disown_all();
@@ -128,6 +133,7 @@ void ownership::called() {
 
 void ownership::gave_up(partition_id partition) {
   not_before_ms_[partition] = clock_.steady_ms() + limits::stand_down_ms;
+  given_up_.push_back(partition);
 }
 
 void ownership::disown_all() {

@@ -79,6 +79,7 @@ class ownership {
   std::vector<lease> leases_;
   std::set<partition_id> owned_;                         ///< asked the host to own
   std::map<partition_id, std::uint64_t> not_before_ms_;  ///< wanted again then
+  std::vector<partition_id> given_up_;                   ///< to be disowned
   bool leaving_ = false;
   bool left_ = false;
 };

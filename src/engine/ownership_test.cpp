@@ -166,6 +166,15 @@ TEST_F(ownership_of_processes, partition_that_was_given_up_is_not_wanted_for_a_w
   EXPECT_EQ(owners(first_order), 1U);
 }
 
+TEST_F(ownership_of_processes, partition_that_was_given_up_is_let_go_of_without_the_store) {
+  process& only = start(11);
+  pass(500);
+  store.away = true;
+  only.decides.gave_up(first_order);
+  pass(100);
+  EXPECT_EQ(owners(first_order), 0U);
+}
+
 TEST_F(ownership_of_processes, leaving_hands_over_without_waiting_for_the_lease) {
   start(11);
   process& leaving = start(12);

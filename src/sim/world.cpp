@@ -99,18 +99,29 @@ std::vector<partition_id> world::partitions() const {
   return all;
 }
 
+std::string world::owners_of(partition_id id) const {
+  constexpr std::string_view phases[] = {"loading", "serving", "halted"};
+  std::string text;
+  for (const auto& p : processes_) {
+    if (!p->alive() || !p->shard().owns(id)) continue;
+    text +=
+        fmt::format(", {} at process {}", phases[static_cast<int>(p->shard().phase(id))], p->id());
+  }
+  return text.empty() ? ", and nobody owns it" : text;
+}
+
 std::optional<std::string> world::unrest() {
   if (longest_pause_us() > 0) return "a process stands still";
-  for (const auto& c : clients_) {
-    if (!c->quiet()) return "clients wait: " + c->running();
-  }
   for (const partition_id id : partitions()) {
     const offset stored = store_.half(0).position(id).watermark;
     if (stored != oracle_.end_of(id)) {
-      return fmt::format("{} is stored up to {} of {}", id.text(), stored.value,
-                         oracle_.end_of(id).value);
+      return fmt::format("{} is stored up to {} of {}{}", id.text(), stored.value,
+                         oracle_.end_of(id).value, owners_of(id));
     }
     if (auto why = oracle_.unrest(id)) return why;
+  }
+  for (const auto& c : clients_) {
+    if (!c->quiet()) return "clients wait: " + c->running();
   }
   return std::nullopt;
 }

@@ -75,6 +75,7 @@ class world final : public gateway_door {
   std::vector<partition_id> partitions() const;
   bool failed() const { return oracle_.failure().has_value(); }
   std::uint64_t requests() const;
+  std::string owners_of(partition_id id) const;
   /// Why it is not; nothing if it is.
   std::optional<std::string> unrest();
   /// False: it was not done in time, or something failed.
