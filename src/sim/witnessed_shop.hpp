@@ -5,8 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
-#include <utility>
 
 #include "base/check.hpp"
 #include "core/exactly_once/partition.hpp"
@@ -82,7 +80,7 @@ class witnessed_shop {
       while (const message* next = link.next_to_send()) under_way.push_back(*next);
     }
   }
-  /// Until nothing is under way and everything is acknowledged.
+  /// Until all is acknowledged.
   void settle_down() {
     for (bool moved = true; moved;) {
       moved = !under_way.empty();
