@@ -18,10 +18,10 @@ RANK = {
     "ports": 2,
     "telemetry": 2,
     "adapters": 3,
-    "sim": 3,
     "engine": 4,
     "gateway": 5,
     "cli": 6,
+    "sim": 6,
 }
 SOURCE_LINES = 500
 HEADER_LINES = 150

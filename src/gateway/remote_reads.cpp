@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/mutation.hpp"
 
 namespace settle::gateway {
@@ -40,6 +41,7 @@ class remote_reads::waiting_read final : public read_request,
   bool waits() const noexcept { return done_.has_value(); }
   void wait(handler done) { done_.emplace(std::move(done)); }
   handler take_handler() {
+    CHECK(done_.has_value(), "a read is answered once");
     handler taken = std::move(*done_);
     done_.reset();
     return taken;

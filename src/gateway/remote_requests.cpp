@@ -62,7 +62,7 @@ void remote_requests::release(partition_view& v) {
 }
 
 void remote_requests::append(remote_request& request) {
-  ++request.copies;
+  request.sent = true;
   request.repeat_ms = clock_.steady_ms() + limits::repeat_ms;
   if (mutated(mutation::stamp_repeats_anew)) {
     request.message.logical_time_ms = view(request.message.destination).logical_time_ms;
@@ -74,8 +74,7 @@ void remote_requests::append(remote_request& request) {
 }
 
 answer_code remote_requests::unanswered(const request_id& request) const {
-  return requests_.at(request).copies == 0 ? answer_code::unavailable
-                                           : answer_code::outcome_unknown;
+  return requests_.at(request).sent ? answer_code::outcome_unknown : answer_code::unavailable;
 }
 
 std::optional<answer> remote_requests::on_reply(const reply& r) {
@@ -95,16 +94,15 @@ std::optional<answer> remote_requests::take_answer(partition_view& from, const r
   if (found == requests_.end() || found->second.message.destination != r.partition) {
     return std::nullopt;
   }
-  const remote_request& request = found->second;
   const answer_code code = r.answer.code;
-  std::optional<answer> ended;
   if (r.request == from.barrier) {
     if (code == answer_code::ok) end_barrier(from, r);
     return std::nullopt;
   }
+  std::optional<answer> ended;
   if (is_recorded(code) || mutated(mutation::trust_any_refusal)) {
     ended = r.answer;
-  } else if (code == answer_code::too_late && request.endless) {
+  } else if (code == answer_code::too_late && found->second.endless) {
     // Every later copy is too late as well, and the reply to an earlier one may be lost.
     ended = answer{answer_code::outcome_unknown, 0, {}};
   }

@@ -30,7 +30,7 @@ struct remote_request
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   settle::message message;
   bool endless = false;         ///< who waits has no deadline
-  std::uint64_t copies = 0;     ///< sent so far
+  bool sent = false;            ///< one copy at least
   std::uint64_t repeat_ms = 0;  ///< steady; when the next one is due
 };
 

@@ -68,7 +68,7 @@ reply_matcher::reply_matcher(asio::io_context& context, store& s, settle::log& l
   log_.follow_replies(options_.gateway, *this);
   asio::post(context_, [this] {
     thread_id_ = std::this_thread::get_id();
-    if (timer_) run_timer();
+    if (timer_) run_timer(*timer_);
   });
 }
 
@@ -191,11 +191,11 @@ void reply_matcher::on_timer() {
   reads_->on_timer();
 }
 
-void reply_matcher::run_timer() {
+void reply_matcher::run_timer(asio::steady_timer& timer) {
   on_timer();
-  timer_->expires_after(timer_interval);
-  timer_->async_wait([this](const boost::system::error_code& failure) {
-    if (!failure) run_timer();
+  timer.expires_after(timer_interval);
+  timer.async_wait([this, &timer](const boost::system::error_code& failure) {
+    if (!failure) run_timer(timer);
   });
 }
 

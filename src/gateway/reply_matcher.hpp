@@ -90,7 +90,7 @@ class reply_matcher final : public dispatcher, public reply_reader {
   void match_taken();
   void finish(const request_id& request, const answer& what);
   answer_code give_up(const request_id& request);
-  void run_timer();
+  void run_timer(boost::asio::steady_timer& timer);
   boost::asio::awaitable<read_answer> local_read(partition_id partition,
                                                  std::vector<std::string> keys);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutation.hpp"
 #include "base/check.hpp"
 
 namespace settle::sim {
@@ -28,7 +29,11 @@ void store_half::change(entries& values, std::string_view changes, commit_batch*
 
 bool store_half::commit(const commit_batch& batch, std::uint64_t now_us) {
   checkpoint& c = checkpoints_[batch.partition];
-  if (c.position != batch.expected) return false;
+  bool fits = c.position == batch.expected || mutated(mutation::commit_unchecked);
+  if (mutated(mutation::commit_ignores_owner)) {
+    fits = c.position.watermark == batch.expected.watermark;
+  }
+  if (!fits) return false;
   past_commit past;
   while (!c.history.empty() && c.history.front().at_us + history_us < now_us) {
     past.undo.changes = std::move(c.history.front().undo.changes);  // for its memory
@@ -48,7 +53,8 @@ void store_half::remove_marks(const commit_batch& erased) {
   change_reader reader(erased.changes);
   for (checkpoint_change c; reader.next(c);) {
     const auto found = values.find(c.key);
-    if (found != values.end() && found->second.erased) values.erase(found);
+    const bool unused = found != values.end() && found->second.erased;
+    if (unused || (found != values.end() && mutated(mutation::late_delete))) values.erase(found);
   }
 }
 
