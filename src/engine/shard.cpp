@@ -230,6 +230,7 @@ void shard::run() {
       slot& s = *ready_.front();
       ready_.pop_front();
       s.ready = false;
+      if (s.committing && !local_) continue;  // the last round left something; durable() goes on
       // Locally the others may have seen what the halted partition said in this round.
       if (!process(s, *r) && local_) return abandon(*r);
     }

@@ -136,6 +136,22 @@ TEST(shard_log, record_is_not_cut_by_the_weight_of_a_round) {
   EXPECT_EQ(s.store.commits - before, 1U);
 }
 
+TEST(shard_log, partition_that_filled_a_round_waits_for_its_commit) {
+  logged_shop s;
+  constexpr std::size_t rows = limits::batch_rows;
+  constexpr std::size_t records = 2 * limits::round_weight / rows;
+  for (std::size_t i = 0; i < records; ++i) {
+    s.part(5 + i, body::init_users{i * rows, (i + 1) * rows, money{1}}, true);
+  }
+  s.pump();
+  EXPECT_EQ(s.store.held.size(), 1U);
+  s.store.finish_round();
+  s.pump();
+  EXPECT_EQ(s.store.held.size(), 1U);
+  s.settle();
+  EXPECT_EQ(s.watermark(payment), 4 + records);
+}
+
 TEST(shard_log, idle_side_acknowledges_without_a_number) {
   logged_shop s;
   const auto order = s.order(s.user(100), {s.item(10, 5)});

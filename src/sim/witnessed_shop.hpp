@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
 
 #include "base/check.hpp"
 #include "core/exactly_once/partition.hpp"
@@ -58,6 +57,7 @@ class witnessed_shop {
     return m;
   }
   request_id new_id() { return {9, ++requests_}; }
+
   /// Applied, committed, answered; what it sends waits.
   void deliver(const message& m) {
     part& p = parts_.at(m.destination);
@@ -80,7 +80,7 @@ class witnessed_shop {
       while (const message* next = link.next_to_send()) under_way.push_back(*next);
     }
   }
-  /// Until nothing is under way and everything is acknowledged.
+  /// Until all is acknowledged.
   void settle_down() {
     for (bool moved = true; moved;) {
       moved = !under_way.empty();

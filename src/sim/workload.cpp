@@ -78,7 +78,7 @@ void workload::overwritten(route_id route) {
     if (of == service::stock) items_.push_back(id);
     if (of == service::payment) users_.push_back(id);
     if (of != service::order) continue;
-    orders_.push_back({id, 0});
+    orders_.push_back({id, {}, 0});
     unpaid_.push_back(orders_.size() - 1);
   }
 }
@@ -145,7 +145,7 @@ void workload::created(const http_call& call, const entity_id& id) {
   } else {
     // One in sixteen stays empty: it is paid without a saga.
     const std::uint64_t lines = random_.one_in(16) ? 0 : random_.between(1, 3);
-    orders_.push_back({id, lines});
+    orders_.push_back({id, call.id, lines});
     if (lines == 0) unpaid_.push_back(orders_.size() - 1);
     for (std::uint64_t i = 0; i < lines; ++i) {
       follow_ups_.push_back({route_id::add_item, id, pick_item(), amount(3)});
@@ -161,9 +161,28 @@ void workload::line_answered(const entity_id& order) {
   }
 }
 
+/// What was missing is brought, now and then.
+void workload::rejected(const http_call& call, std::string_view body) {
+  if (call.route != route_id::checkout || random_.one_in(3)) return;
+  const auto amount = [&](std::uint64_t most) {
+    return static_cast<std::int64_t>(random_.between(1, most));
+  };
+  constexpr std::string_view out_of_stock = "Out of stock on item_id: ";
+  const std::size_t at = body.find(out_of_stock);
+  if (at != std::string_view::npos) {
+    body.remove_prefix(at + out_of_stock.size());
+    const auto item = entity_id::parse(body.substr(0, body.find('"')));
+    if (item) follow_ups_.push_back({route_id::add_stock, *item, {}, amount(8)});
+    return;
+  }
+  const auto found = std::ranges::find(orders_, call.id, &order_plan::id);
+  if (found == orders_.end() || found->user.empty()) return;
+  follow_ups_.push_back({route_id::add_funds, found->user, {}, amount(60)});
+}
+
 void workload::done(const http_call& call, std::uint16_t status, std::string_view body) {
   if (call.route == route_id::add_item) return line_answered(call.id);
-  if (status != 200) return;
+  if (status != 200) return rejected(call, body);
   if (call.route == route_id::init_orders || call.route == route_id::init_items ||
       call.route == route_id::init_users) {
     return overwritten(call.route);

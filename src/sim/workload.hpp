@@ -18,9 +18,9 @@ struct workload_options {
   std::size_t orders = 120;            ///< made before anything else is done with them
   std::uint32_t keyed = 600'000;       ///< of a million operations, with an Idempotency-Key
   std::uint32_t unknown = 20'000;      ///< of a million ids, of something that does not exist
-  std::uint32_t batch_init = 0;        ///< of a million operations, a batch_init over a few ids
-  std::uint64_t starting_money = 120;  ///< the most
-  std::uint64_t starting_stock = 40;   ///< the most
+  std::uint32_t batch_init = 10'000;   ///< of a million operations, a batch_init over a few ids
+  std::uint64_t starting_money = 250;  ///< the most
+  std::uint64_t starting_stock = 60;   ///< the most
 };
 
 class workload {
@@ -42,6 +42,7 @@ class workload {
  private:
   struct order_plan {
     entity_id id;
+    entity_id user;                   ///< empty: not known
     std::uint64_t lines_missing = 0;  ///< not answered yet
   };
 
@@ -49,6 +50,7 @@ class workload {
   http_call overwrite();
   void overwritten(gateway::route_id route);
   void line_answered(const entity_id& order);
+  void rejected(const http_call& call, std::string_view body);
   std::optional<http_call> build();
   http_call mix();
   http_call checkout();
