@@ -6,7 +6,7 @@
 
 python=/usr/bin/python3  # the one that Debian's python3-pytest belongs to
 fuzz_seconds=20          # for each target
-histories=1000           # of the simulator; its other scenarios get a tenth each
+histories=4000           # of the simulator; its other scenarios get a tenth each
 ctest_options=(--output-on-failure --no-tests=error --timeout 900 -j "$(nproc)")
 
 # Where a kernel spreads addresses widely, sanitizers now and then find their own places taken.

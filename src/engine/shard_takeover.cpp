@@ -156,9 +156,10 @@ void shard::commit_failed(slot& s, partition_commit&& failed) {
 /// Compares the checkpoint with the commit of ours that did not succeed.
 bool shard::stored_as_expected(slot& s) {
   if (!s.failed) return true;
-  const auto failed = std::exchange(s.failed, std::nullopt);
+  const partition_commit failed = std::move(*s.failed);
+  s.failed.reset();
   const checkpoint_position& stored = s.state->position();
-  const checkpoint_position& ours = failed->batch.next;
+  const checkpoint_position& ours = failed.batch.next;
   if (stored.watermark == ours.watermark && stored.digest != ours.digest) {
     halt(s,
          {errc::corrupt, s.id.text() + ": two owners have applied the same log up to " +
@@ -167,8 +168,8 @@ bool shard::stored_as_expected(slot& s) {
     return false;
   }
   const bool others_work =
-      stored.owner != options_.owner && stored.watermark > failed->batch.expected.watermark;
-  if (failed->outcome == commit_outcome::refused && others_work) {
+      stored.owner != options_.owner && stored.watermark > failed.batch.expected.watermark;
+  if (failed.outcome == commit_outcome::refused && others_work) {
     give_up(s);
     return false;
   }
