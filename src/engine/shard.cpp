@@ -62,14 +62,11 @@ void shard::open(slot& s) {
   const partition_counts counts = {store_.describe().partitions[0], store_.describe().partitions[1],
                                    store_.describe().partitions[2]};
   s.phase = partition_phase::loading;
-  s.opening = ++openings_;
   s.state = std::make_unique<partition>(s.id, counts, options_.owner);
   s.unacknowledged.clear();
   s.mid_record = false;
-  s.committing = false;
-  s.fetching = false;
   s.retry_ms = 0;
-  if (!local_) forget_queue(s);
+  begin_opening(s);
   load_next(s);
 }
 

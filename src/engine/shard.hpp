@@ -102,10 +102,10 @@ class shard {
   void durable(slot& s);
   void commit_failed(slot& s, partition_commit&& failed);
   void try_later(slot& s);
+  void begin_opening(slot& s);
   void forget_queue(slot& s);
   void drop(slot& s);
   void give_up(slot& s);
-  // When something fails, and by the clock.
   void halt(slot& s, const error& reason);
   void abandon(round& r);
   void start_over(answer_code to_waiting);

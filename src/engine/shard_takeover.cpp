@@ -179,7 +179,16 @@ bool shard::stored_as_expected(slot& s) {
 void shard::try_later(slot& s) {
   s.phase = partition_phase::loading;
   s.retry_ms = clock_.steady_ms() + retry_after_ms;
-  forget_queue(s);
+  begin_opening(s);
+}
+
+/// Whatever is under way is about another life of the partition.
+void shard::begin_opening(slot& s) {
+  s.opening = ++openings_;
+  s.committing = false;
+  s.claiming = false;
+  s.fetching = false;
+  if (!local_) forget_queue(s);
 }
 
 /// What was read from the log is read again.
@@ -201,7 +210,7 @@ void shard::give_up(slot& s) {
     s.phase = partition_phase::loading;
     s.retry_ms = std::numeric_limits<std::uint64_t>::max();
   }
-  forget_queue(s);
+  begin_opening(s);
   host_.gave_up(s.id);
 }
 
