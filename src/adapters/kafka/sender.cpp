@@ -61,6 +61,7 @@ result<std::unique_ptr<sender::producer>> sender::make() {
   auto made = std::make_unique<producer>();
   made->client = std::move(*client);
   made->topics = std::make_unique<topic_handles>(made->client.get(), address_);
+  made->topics->find_leaders();
   return made;
 }
 
