@@ -29,10 +29,11 @@ std::string variable(const char* name) {
 
 /// A client for what the adapter does not do.
 struct admin {
+  explicit admin(kafka::client_kind kind = kafka::client_kind::feed)
+      : client(kafka::make_client(where, kind, told).value()) {}
   kafka::health told;
   kafka::address where = kafka::parse_address(cluster_url()).value();
-  kafka::owned<rd_kafka_t> client =
-      kafka::make_client(where, kafka::client_kind::feed, told).value();
+  kafka::owned<rd_kafka_t> client;
 };
 
 }  // namespace
@@ -123,6 +124,25 @@ void kafka_logs::create_topic(const std::string& name, int count,
   const kafka::wanted_topic wanted{topic(name), count, 1, settings};
   const auto made = kafka::create(a.client.get(), {&wanted, 1});
   ASSERT_TRUE(made) << made.error().detail;
+}
+
+void kafka_logs::produce(const std::string& name, const std::string& value) {
+  admin a(kafka::client_kind::sender);
+  const kafka::owned<rd_kafka_topic_t> handle(
+      rd_kafka_topic_new(a.client.get(), topic(name).c_str(), nullptr));
+  std::string copy = value;
+  ASSERT_EQ(rd_kafka_produce(handle.get(), 0, RD_KAFKA_MSG_F_COPY, copy.data(), copy.size(),
+                             nullptr, 0, nullptr),
+            0);
+  ASSERT_EQ(rd_kafka_flush(a.client.get(), 10'000), 0);
+}
+
+void kafka_logs::delete_all_records(const std::string& name, int partition) {
+  admin a;
+  const kafka::trimming all{topic(name), static_cast<std::uint32_t>(partition),
+                            RD_KAFKA_OFFSET_END};
+  const auto done = kafka::trim(a.client.get(), {&all, 1});
+  ASSERT_TRUE(done) << done.error().detail;
 }
 
 int kafka_logs::leader(partition_id partition) {

@@ -48,6 +48,8 @@ class kafka_logs final : public log_under_test {
   /// As somebody else would make it, with these settings, e.g. {{"retention.ms", "1000"}}.
   void create_topic(const std::string& name, int partitions,
                     const std::vector<std::pair<std::string, std::string>>& settings);
+  void produce(const std::string& name, const std::string& value);
+  void delete_all_records(const std::string& name, int partition);
   /// The number of the server that leads a partition.
   int leader(partition_id partition);
   std::string topic(const std::string& name) const { return prefix_ + name; }

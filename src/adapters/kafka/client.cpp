@@ -17,9 +17,9 @@ struct setting {
 const std::array common_settings = {
     setting{"client.id", "settle"},
     // A broker that stands still keeps its connections, and what waits there goes to its successor
-    // only when they are given up. Longer than a follower may hold up a leader in a cluster that is
-    // set up for quick fail-over (replica.lag.time.max.ms), or it would be given up in vain.
-    setting{"socket.timeout.ms", "3500"},
+    // only when they are given up. The default is a minute. Where it was given up in vain, e.g.
+    // since a follower holds up the leader, the retry is recognized.
+    setting{"socket.timeout.ms", "2000"},
     setting{"socket.connection.setup.timeout.ms", "2000"},
     setting{"socket.keepalive.enable", "true"},
     // What is small is urgent: nothing follows that it could wait for.
@@ -80,10 +80,12 @@ void take_report(rd_kafka_t*, const rd_kafka_message_t* record, void* listener) 
 }
 
 void take_log(const rd_kafka_t*, int level, const char* what, const char* text) {
+  // A connection that fails is no news of an error: brokers come and go.
   constexpr int warning = 4;
-  const auto ours = level < warning    ? spdlog::level::err
-                    : level == warning ? spdlog::level::warn
-                                       : spdlog::level::debug;
+  const bool connection = std::string_view(what) == "FAIL";
+  const auto ours = level > warning                  ? spdlog::level::debug
+                    : level < warning && !connection ? spdlog::level::err
+                                                     : spdlog::level::warn;
   spdlog::log(ours, "event=kafka what={} text=\"{}\"", what, text);
 }
 
