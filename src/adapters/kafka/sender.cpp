@@ -8,7 +8,8 @@
 namespace settle::kafka {
 namespace {
 
-constexpr int purge_wait_ms = 1'000;  ///< for librdkafka to tell what it has dropped
+constexpr std::uint64_t last_answers_ms = 2'500;  ///< more than a request takes to time out
+constexpr int purge_wait_ms = 1'000;              ///< for librdkafka to tell what it has dropped
 
 /// The slot in unsent_ goes through librdkafka as a pointer.
 void* to_opaque(std::size_t slot) {
@@ -106,19 +107,27 @@ void sender::on_error(rd_kafka_resp_err_t code, const char* reason) {
 }
 
 void sender::poll() {
-  rd_kafka_poll(producer_->client.get(), 0);
-  if (useless_.exchange(false)) replace();
+  rd_kafka_t* client = producer_->client.get();
+  rd_kafka_poll(client, 0);
+  if (useless_.exchange(false)) begin_replacing(client);
+  if (replace_ms_ == 0) return;
+  if (rd_kafka_outq_len(client) == 0 || replace_ms_ <= steady_ms()) replace();
+}
+
+/// What has left us may be stored yet, and must not be behind what its successor sends. So its last
+/// requests are waited for, and meanwhile nothing is sent.
+void sender::begin_replacing(rd_kafka_t* client) {
+  if (replace_ms_ != 0 || rd_kafka_fatal_error(client, nullptr, 0) == 0) return;
+  replace_ms_ = steady_ms() + last_answers_ms;
+  rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE);
 }
 
 void sender::replace() {
   char why[256] = "";
   const rd_kafka_resp_err_t code = rd_kafka_fatal_error(producer_->client.get(), why, sizeof why);
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;  // its predecessor's last words
   auto made = make();
-  if (!made) {
-    useless_ = true;
-    return health_.failed(made.error().detail);
-  }
+  if (!made) return health_.failed(made.error().detail);
+  replace_ms_ = 0;
   spdlog::warn("event=kafka_producer_replaced code={} reason=\"{}\"", rd_kafka_err2name(code), why);
   counters_.remade.fetch_add(1, std::memory_order_relaxed);
   const std::unique_lock lock(mutex_);
@@ -137,6 +146,7 @@ void sender::abandon() {
 }
 
 void sender::fail_for_test() {
+  const std::shared_lock lock(mutex_);
   rd_kafka_test_fatal_error(producer_->client.get(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
                             "asked for by a test");
 }

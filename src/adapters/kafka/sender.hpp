@@ -3,8 +3,10 @@
 // connection at a time, and librdkafka puts one partition into a request, so a log has several
 // senders, each for its share of the partitions.
 //
-// A producer that librdkafka gives up (a broker lost its memory of it) is replaced by a new one:
-// what was on its way is then dropped, or stored late, behind newer records.
+// A producer that librdkafka gives up (a broker contradicts what it believes) is replaced by a new
+// one, when the last requests of the old one are answered: what it had not sent is dropped, and so
+// is what comes meanwhile. Only a broker that answers none of them for seconds, and then goes on,
+// can still store records of the old one behind newer ones.
 //
 // Concurrency: any thread; poll() one at a time.
 #pragma once
@@ -65,6 +67,7 @@ class sender final : public client_listener {
 
   sender(const address& a, const partition_counts_by_topic& partitions, health& h);
   result<std::unique_ptr<producer>> make();
+  void begin_replacing(rd_kafka_t* client);
   void replace();
 
   address address_;
@@ -73,6 +76,7 @@ class sender final : public client_listener {
   std::vector<std::atomic<std::size_t>> unsent_;  ///< bytes on their way, by partition
   counters counters_;
   std::atomic<bool> useless_{false};
+  std::uint64_t replace_ms_ = 0;  ///< steady; by then the producer is replaced. 0: it is well
   std::shared_mutex mutex_;
   std::unique_ptr<producer> producer_;  ///< guarded by mutex_; replaced by poll() only
 };
