@@ -189,6 +189,15 @@ class kafka_faults : public testing::Test {
       EXPECT_EQ(again.seen(p).checksum, seen.seen(p).checksum) << p.text();
     }
   }
+  /// Until the cluster has another leader; its share of a pause.
+  void wait_for_leader_after(const std::string& old) {
+    const auto begin = std::chrono::steady_clock::now();
+    logs.wait_until([&] {
+      const int now = logs.leader(stock_0);
+      return now > 0 && std::to_string(now) != old;
+    });
+    std::printf("another leader after %.2f s\n", seconds(std::chrono::steady_clock::now() - begin));
+  }
   void tell(const char* what, owner& seen, const talker& by, const kafka_log& log) {
     const kafka_statistics now = log.count();
     std::printf(
@@ -213,6 +222,7 @@ TEST_F(kafka_faults, killed_leader_costs_seconds_and_no_order) {
   seen.forget_pauses();
   const std::string leader = std::to_string(logs.leader(stock_0));
   control("kill " + leader);
+  wait_for_leader_after(leader);
   EXPECT_TRUE(goes_on(seen, by));
   control("start " + leader);
   EXPECT_TRUE(goes_on(seen, by));
@@ -236,6 +246,7 @@ TEST_F(kafka_faults, leader_that_stands_still_costs_seconds_and_no_order) {
   seen.forget_pauses();
   const std::string leader = std::to_string(logs.leader(stock_0));
   control("stop " + leader);
+  wait_for_leader_after(leader);
   EXPECT_TRUE(goes_on(seen, by));
   const double pause = seconds(seen.longest_pause());
   std::this_thread::sleep_for(1s);
