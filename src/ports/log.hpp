@@ -29,7 +29,8 @@ struct logged_message {
 struct follow_answer {
   partition_id partition;
   std::uint64_t following = 0;
-  result<void> status;  ///< unavailable: not now, follow again later. corrupt: never
+  /// unavailable: not now, follow again later. corrupt: never, e.g. the log ends before `from`.
+  result<void> status;
   request_id identity;  ///< of the log that the offsets count in
   offset first;         ///< the oldest record that is still there; the next one's if there is none
 };

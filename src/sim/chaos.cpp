@@ -19,6 +19,11 @@ constexpr std::uint64_t trim_horizon_us = 8'000 * ms;
 constexpr std::uint64_t most_back_us = 3'000 * ms;
 static_assert(most_back_us < trim_horizon_us);
 
+/// Long enough for the tables of requests to forget.
+std::uint64_t minutes_us(random& draw) {
+  return draw.between(100'000 * ms, 200'000 * ms);
+}
+
 bool concerns_process(fault kind) {
   return kind <= fault::isolate_from_store || kind == fault::jump_clock;
 }
@@ -94,7 +99,8 @@ chaos::ending chaos::change(std::uint32_t& knob, std::uint32_t value) {
 }
 
 chaos::ending chaos::begin_on_process(fault kind, random& draw) {
-  const bool at_gateway = kind == fault::kill_gateway || kind == fault::pause_gateway;
+  const bool at_gateway =
+      kind == fault::kill_gateway || kind == fault::pause_gateway || kind == fault::isolate_gateway;
   process* p = at_gateway ? world_.any_gateway(draw) : world_.any_worker(draw);
   if (p == nullptr) return {};
   world_.say(fmt::format("  process {}", p->id()));
@@ -115,9 +121,14 @@ chaos::ending chaos::begin_on_process(fault kind, random& draw) {
       p->pause(draw.between(50 * ms, 6'000 * ms));
       return {};
     case fault::pause_gateway:
-      p->pause(draw.one_in(4) ? draw.between(100'000 * ms, 200'000 * ms)
-                              : draw.between(50 * ms, 6'000 * ms));
+      p->pause(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));
       return {};
+    case fault::isolate_gateway: {
+      p->log().cut_off(true);
+      if (!draw.one_in(4)) return [p] { p->log().cut_off(false); };
+      world_.time().after(minutes_us(draw), [p] { p->log().cut_off(false); });
+      return {};
+    }
     case fault::isolate_from_log:
       p->log().cut_off(true);
       return [p] { p->log().cut_off(false); };
@@ -187,6 +198,9 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
       return [&store] { store.set_full(false); };
     case fault::lose_leases:
       store.forget_leases();
+      return {};
+    case fault::new_rules:
+      world_.switch_rules();
       return {};
     default:
       world_.begin_crowd();

@@ -21,7 +21,7 @@ process::process(const surroundings& around, const options& o)
       clock_(around.time, around.draw.below(1'000'000'000)),
       log_(around.log, hook()),
       store_(around.store, hook()),
-      shard_(store_, log_, clock_, *this, {o.id, o.cached_bytes}),
+      shard_(store_, log_, clock_, *this, {o.id, o.cached_bytes, o.known_rules}),
       decides_(store_, *this, clock_, {o.id, o.roles}, partitions_of(store_)) {
   if (o.gateway) {
     gateway::reply_matcher::options each;

@@ -56,6 +56,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
     bool strict = false;  ///< every read is linearizable
     std::size_t cached_bytes = 0;
     std::uint64_t deadline_ms = 30'000;
+    std::uint32_t known_rules = newest_rules;
   };
 
   process(const surroundings& around, const options& o);
@@ -80,6 +81,8 @@ class process final : public shard_host, public log_reader, public ownership_hos
   bool left() const noexcept { return decides_.left(); }
   bool leaving() const noexcept { return leaving_; }
   bool is_gateway() const noexcept { return options_.gateway; }
+  std::uint32_t known_rules() const noexcept { return options_.known_rules; }
+  void follow_rules(std::uint32_t version) { shard_.follow_rules(version); }
 
   /// nullptr: not a gateway, or dead. To be used within enter().
   gateway::http_handler* door() noexcept { return alive_ ? handler_.get() : nullptr; }
@@ -95,7 +98,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
   void round_finished(round& r) noexcept override { rounds_.push_back(&r); }
   void fetch_finished(fetch& f) noexcept override { fetches_.push_back(&f); }
   log_reader& reader() override { return *this; }
-  void gave_up(partition_id partition) override { decides_.gave_up(partition); }
+  void gave_up(partition_id partition, errc why) override { decides_.gave_up(partition, why); }
   // log_reader
   void on_followed(const follow_answer& answer) override { shard_.followed(answer); }
   void on_message(logged_message&& m) override;
