@@ -123,12 +123,9 @@ chaos::ending chaos::begin_on_process(fault kind, random& draw) {
     case fault::pause_gateway:
       p->pause(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));
       return {};
-    case fault::isolate_gateway: {
-      p->log().cut_off(true);
-      if (!draw.one_in(4)) return [p] { p->log().cut_off(false); };
-      world_.time().after(minutes_us(draw), [p] { p->log().cut_off(false); });
+    case fault::isolate_gateway:
+      p->strand(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));
       return {};
-    }
     case fault::isolate_from_log:
       p->log().cut_off(true);
       return [p] { p->log().cut_off(false); };

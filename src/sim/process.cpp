@@ -1,5 +1,6 @@
 #include "sim/process.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::sim {
@@ -129,6 +130,14 @@ void process::pause(std::uint64_t us) {
       if (alive_) what.front()();
     }
     if (alive_) turn();
+  });
+}
+
+void process::strand(std::uint64_t us) {
+  stranded_until_us_ = std::max(stranded_until_us_, around_.time.now_us() + us);
+  log_.cut_off(true);
+  around_.time.after(us, [this] {
+    if (alive_ && stranded_left_us() == 0) log_.cut_off(false);
   });
 }
 

@@ -72,10 +72,10 @@ class process final : public shard_host, public log_reader, public ownership_hos
   bool alive() const noexcept { return alive_; }
   void pause(std::uint64_t us);
   bool paused() const noexcept { return pause_left_us() > 0; }
-  std::uint64_t pause_left_us() const noexcept {
-    const std::uint64_t now_us = around_.time.now_us();
-    return now_us < paused_until_us_ ? paused_until_us_ - now_us : 0;
-  }
+  /// It does not reach the log for so long; what it sends meanwhile may arrive afterwards.
+  void strand(std::uint64_t us);
+  std::uint64_t pause_left_us() const noexcept { return left_us(paused_until_us_); }
+  std::uint64_t stranded_left_us() const noexcept { return left_us(stranded_until_us_); }
   /// Hands its partitions over; left() when that is done.
   void leave();
   bool left() const noexcept { return decides_.left(); }
@@ -109,6 +109,10 @@ class process final : public shard_host, public log_reader, public ownership_hos
   bool owns(partition_id partition) const override { return shard_.owns(partition); }
   void roll_called() noexcept override { roll_called_ = true; }
 
+  std::uint64_t left_us(std::uint64_t until_us) const noexcept {
+    const std::uint64_t now_us = around_.time.now_us();
+    return now_us < until_us ? until_us - now_us : 0;
+  }
   process_hook hook();
   void plan_timer();
   void turn();
@@ -128,6 +132,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
   bool alive_ = true;
   bool leaving_ = false;
   std::uint64_t paused_until_us_ = 0;
+  std::uint64_t stranded_until_us_ = 0;
   std::deque<std::function<void()>> waiting_;  ///< for the end of the pause
   bool woken_ = false;
   bool roll_called_ = false;

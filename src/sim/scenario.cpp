@@ -122,6 +122,7 @@ result<scenario> load_scenario(const std::filesystem::path& file) {
     in.read("cached_bytes", made.cached_bytes);
     in.read("strict", made.strict);
     in.read("clients", made.clients);
+    in.read("read_ppm", made.read_ppm);
     in.read("batch_init_ppm", made.batch_init_ppm);
     in.read("crowd", made.crowd);
     in.read("operations", made.operations);

@@ -78,6 +78,7 @@ struct scenario {
   bool strict = false;                  ///< reads are linearizable
 
   std::uint32_t clients = 12;
+  std::uint32_t read_ppm = 90'000;        ///< of a million operations, reads
   std::uint32_t batch_init_ppm = 10'000;  ///< of a million operations, a batch_init over a few ids
   std::uint32_t crowd = 60;               ///< clients more while fault::crowd lasts
   std::uint32_t operations = 1'000;       ///< client requests, at least

@@ -25,6 +25,7 @@ system_description describe(const scenario& s, std::uint64_t seed) {
 workload_options load_of(const scenario& s) {
   workload_options made;
   made.orders = std::max<std::size_t>(20, s.operations / 8);
+  made.reads = s.read_ppm;
   made.batch_init = s.batch_init_ppm;
   return made;
 }
@@ -139,7 +140,7 @@ std::string world::owners_of(partition_id id) const {
 }
 
 std::optional<std::string> world::unrest() {
-  if (longest_pause_us() > 0) return "a process stands still";
+  if (longest_pause_us() > 0) return "a process stands still, or alone";
   for (const partition_id id : partitions()) {
     const offset stored = store_.half(0).position(id).watermark;
     if (stored != oracle_.end_of(id)) {
@@ -204,7 +205,8 @@ std::size_t world::living(bool gateway) const {
 std::uint64_t world::longest_pause_us() const {
   std::uint64_t longest = 0;
   for (const auto& p : processes_) {
-    if (p->alive()) longest = std::max(longest, p->pause_left_us());
+    if (!p->alive()) continue;
+    longest = std::max({longest, p->pause_left_us(), p->stranded_left_us()});
   }
   return longest;
 }
