@@ -92,10 +92,13 @@ chaos::ending chaos::begin(fault kind, random& draw) {
   return begin_on_store(kind, draw);
 }
 
-/// Not before the end of the fault does the knob stand where it stood.
+/// Until the last of those that have changed the knob ends.
 chaos::ending chaos::change(std::uint32_t& knob, std::uint32_t value) {
   knob = value;
-  return [&knob] { knob = 0; };
+  ++changes_[&knob];
+  return [this, &knob] {
+    if (--changes_[&knob] == 0) knob = 0;
+  };
 }
 
 chaos::ending chaos::begin_on_process(fault kind, random& draw) {
@@ -126,6 +129,12 @@ chaos::ending chaos::begin_on_process(fault kind, random& draw) {
     case fault::isolate_gateway:
       p->strand(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));
       return {};
+    case fault::usurp: {
+      const std::vector<partition_id> all = world_.partitions();
+      const partition_id one = all[draw.below(all.size())];
+      p->usurp(one);
+      return [p, one] { p->release(one); };
+    }
     case fault::isolate_from_log:
       p->log().cut_off(true);
       return [p] { p->log().cut_off(false); };
@@ -182,9 +191,13 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
     case fault::store_goes_back:
       if (!store.is_split()) {
         const std::uint64_t now_us = world_.time().now_us();
-        store.roll_back(now_us - std::min(now_us, draw.between(1 * ms, most_back_us)));
+        // Often only what is just happening is lost: reads and commits that belong together.
+        const std::uint64_t most_us = draw.one_in(2) ? 20 * ms : most_back_us;
+        store.roll_back(now_us - std::min(now_us, draw.between(ms / 10, most_us)));
       }
       return {};
+    case fault::tear_reads:
+      return change(store.faults.tear_ppm, 100 * percent);
     case fault::split_store:
       if (store.is_split()) return {};
       store.split();
@@ -194,7 +207,7 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
       store.set_full(true);
       return [&store] { store.set_full(false); };
     case fault::lose_leases:
-      store.forget_leases();
+      store.forget_leases(draw.one_in(2));
       return {};
     case fault::new_rules:
       world_.switch_rules();

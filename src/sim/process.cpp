@@ -133,6 +133,20 @@ void process::pause(std::uint64_t us) {
   });
 }
 
+void process::usurp(partition_id partition) {
+  enter([this, partition] {
+    if (shard_.owns(partition)) return;
+    usurped_.insert(partition);
+    shard_.own(partition);
+  });
+}
+
+void process::release(partition_id partition) {
+  enter([this, partition] {
+    if (usurped_.erase(partition) != 0) shard_.disown(partition);
+  });
+}
+
 void process::strand(std::uint64_t us) {
   stranded_until_us_ = std::max(stranded_until_us_, around_.time.now_us() + us);
   log_.cut_off(true);

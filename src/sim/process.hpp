@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "engine/ownership.hpp"
@@ -76,6 +77,9 @@ class process final : public shard_host, public log_reader, public ownership_hos
   void strand(std::uint64_t us);
   std::uint64_t pause_left_us() const noexcept { return left_us(paused_until_us_); }
   std::uint64_t stranded_left_us() const noexcept { return left_us(stranded_until_us_); }
+  /// Works on the partition whoever owns it, until release().
+  void usurp(partition_id partition);
+  void release(partition_id partition);
   /// Hands its partitions over; left() when that is done.
   void leave();
   bool left() const noexcept { return decides_.left(); }
@@ -131,6 +135,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
 
   bool alive_ = true;
   bool leaving_ = false;
+  std::set<partition_id> usurped_;
   std::uint64_t paused_until_us_ = 0;
   std::uint64_t stranded_until_us_ = 0;
   std::deque<std::function<void()>> waiting_;  ///< for the end of the pause

@@ -21,6 +21,7 @@ namespace settle::sim {
   X(stop_worker, "a process hands its partitions over and leaves")                   \
   X(pause_worker, "a process stands still and comes back late, a zombie owner")      \
   X(pause_gateway, "a gateway stands still, sometimes for minutes")                  \
+  X(usurp, "a process works on partitions that are another one's")                   \
   X(isolate_gateway, "a gateway does not reach the log, sometimes for minutes")      \
   X(isolate_from_log, "a process does not reach the log")                            \
   X(isolate_from_store, "a process does not reach the store")                        \
@@ -34,6 +35,7 @@ namespace settle::sim {
   X(late_commits, "commits happen long after they were given up")                    \
   X(slow, "everything takes long, and differently long")                             \
   X(store_goes_back, "a failover loses the newest commits, members and leases")      \
+  X(tear_reads, "the store goes back just after a read that a commit came before")   \
   X(split_store, "the store is two for a while, and one half is thrown away")        \
   X(store_full, "the store takes no commits")                                        \
   X(lose_leases, "all leases are forgotten")                                         \
