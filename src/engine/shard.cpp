@@ -95,7 +95,9 @@ void shard::fetched(fetch& f) {
   time_ms_ = clock_.wall_ms();
   const auto node = fetches_.extract(&f);
   slot* asked = find(f.partition);
-  if (asked == nullptr || asked->opening != f.opening) return reload_if_possible();
+  if (asked == nullptr || asked->leaving || asked->opening != f.opening) {
+    return reload_if_possible();
+  }
   slot& s = *asked;
   s.fetching = false;
   if (discarding_) return reload_if_possible();

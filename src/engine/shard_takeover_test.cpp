@@ -73,6 +73,24 @@ TEST(takeover, log_that_does_not_answer_is_asked_again) {
   EXPECT_EQ(s.phase(), partition_phase::serving);
 }
 
+TEST(takeover, partition_that_was_disowned_is_let_go_of_when_its_commit_ends) {
+  written_shop s;
+  s.take_over();
+  s.store.slow.insert(payment);
+  s.send(payment, body::barrier{});  // is committed
+  s.add_funds(s.buyer, 1);           // waits for a read
+  s.pump();
+  ASSERT_EQ(s.store.held.size(), 1U);
+  ASSERT_EQ(s.store.reads.size(), 1U);
+  s.only().disown(payment);
+  s.store.claim_for_another(payment);
+  s.store.answer_read();
+  s.pump();
+  s.store.finish_round();
+  s.pump();
+  EXPECT_FALSE(s.only().owns(payment));
+}
+
 TEST(takeover, halted_partition_is_given_up) {
   written_shop s;
   s.log.identity = {2, 2};
