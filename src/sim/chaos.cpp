@@ -102,8 +102,8 @@ chaos::ending chaos::change(std::uint32_t& knob, std::uint32_t value) {
 }
 
 chaos::ending chaos::begin_on_process(fault kind, random& draw) {
-  const bool at_gateway =
-      kind == fault::kill_gateway || kind == fault::pause_gateway || kind == fault::isolate_gateway;
+  const bool at_gateway = kind == fault::kill_gateway || kind == fault::pause_gateway ||
+                          kind == fault::sleep_gateway || kind == fault::isolate_gateway;
   process* p = at_gateway ? world_.any_gateway(draw) : world_.any_worker(draw);
   if (p == nullptr) return {};
   world_.say(fmt::format("  process {}", p->id()));
@@ -124,7 +124,10 @@ chaos::ending chaos::begin_on_process(fault kind, random& draw) {
       p->pause(draw.between(50 * ms, 6'000 * ms));
       return {};
     case fault::pause_gateway:
-      p->pause(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));
+      p->pause(draw.between(50 * ms, 6'000 * ms));
+      return {};
+    case fault::sleep_gateway:
+      p->pause(minutes_us(draw));
       return {};
     case fault::isolate_gateway:
       p->strand(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));

@@ -20,7 +20,8 @@ namespace settle::sim {
   X(kill_gateway, "a gateway dies with requests open")                               \
   X(stop_worker, "a process hands its partitions over and leaves")                   \
   X(pause_worker, "a process stands still and comes back late, a zombie owner")      \
-  X(pause_gateway, "a gateway stands still, sometimes for minutes")                  \
+  X(pause_gateway, "a gateway stands still")                                         \
+  X(sleep_gateway, "a gateway stands still for minutes")                             \
   X(usurp, "a process works on partitions that are another one's")                   \
   X(isolate_gateway, "a gateway does not reach the log, sometimes for minutes")      \
   X(isolate_from_log, "a process does not reach the log")                            \
