@@ -45,8 +45,13 @@ int main(int argc, char** argv) {
   SETTLE_MUTATION_LIST(X)
 #undef X
   const std::uint64_t most = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1'000'000;
-  for (const small_scope& s : small_scopes()) {
+  for (small_scope s : small_scopes()) {
     if (wanted != s.name) continue;
+    if (getenv("CLAIMS")) s.claims = (unsigned)atoi(getenv("CLAIMS"));
+    if (getenv("ANS")) s.answers_apart = atoi(getenv("ANS"));
+    if (getenv("REC")) s.records_apart = atoi(getenv("REC"));
+    if (getenv("OPENS")) s.second_opens = atoi(getenv("OPENS"));
+    if (getenv("TIMERS")) s.early_timers = (unsigned)atoi(getenv("TIMERS"));
     const auto make = [&] { return std::make_unique<small_world>(s, small_world::trace{}); };
     make();
     arena memory(std::size_t{1} << 26);

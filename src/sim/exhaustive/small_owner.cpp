@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/message_codec.hpp"
 
 namespace settle::sim {
@@ -56,6 +57,12 @@ void small_owner::disown(partition_id partition) {
   gave_up_on.erase(partition);
   shard_.disown(partition);
   turn();
+  if (options_.partitions != 1 || shard_.owns(partition)) return;
+  times_ = {};
+  failures_ = 0;
+  failed_ = 0;
+  inputs_ = {};
+  inputs_.add(clock_.steady_ms());
 }
 
 void small_owner::gave_up(partition_id partition) {
@@ -97,6 +104,8 @@ void small_owner::finish_read(std::size_t number) {
     inputs_.add(value ? hash_bytes(*value) : 0);
   }
   reads.erase(reads.begin() + static_cast<std::ptrdiff_t>(number));
+  // What it finds is compared with the commit that failed, once.
+  if (request.keys.front() == checkpoint_key::meta()) failed_ = 0;
   request.on_finished();
   turn();
 }
@@ -108,9 +117,39 @@ void small_owner::finish_commit(std::size_t number) {
   for (const partition_commit& part : round.commits) {
     inputs_.add(static_cast<std::uint64_t>(part.outcome));
   }
+  note_ended(commits[number]);
   commits.erase(commits.begin() + static_cast<std::ptrdiff_t>(number));
   round.on_finished();
   turn();
+}
+
+void small_owner::note_ended(const commit_under_way& c) {
+  if (c.opening != openings_) return;
+  const partition_commit& part = c.round->commits.front();
+  if (part.outcome == commit_outcome::committed) {
+    failures_ = 0;
+    failed_ = 0;
+    return;
+  }
+  ++failures_;
+  fingerprint value;
+  value.add(static_cast<std::uint64_t>(part.outcome));
+  value.add(part.batch.expected.watermark.value);
+  value.add(part.batch.next.watermark.value);
+  value.add(part.batch.next.digest);
+  failed_ = value.value();
+}
+
+void small_owner::read(read_request& request) {
+  reads.push_back(&request);
+  // Only what opens a partition asks for that.
+  if (options_.partitions != 1 || request.keys.front() != checkpoint_key::meta()) return;
+  ++openings_;
+  inputs_ = {};
+  inputs_.add(clock_.steady_ms());
+  inputs_.add(times_.value());
+  inputs_.add(failures_);
+  inputs_.add(failed_);
 }
 
 void small_owner::run() {
@@ -123,6 +162,7 @@ void small_owner::run() {
 void small_owner::pass_time(std::uint64_t ms) {
   note(input::time, {});
   inputs_.add(ms);
+  times_.add(inputs_.value());
   clock_.advance(ms);
   shard_.on_timer();
   turn();
@@ -160,7 +200,7 @@ void small_owner::follow(partition_id partition, offset from, log_reader&,
 
 void small_owner::commit(commit_round& round) {
   for (partition_commit& part : round.commits) part.outcome = commit_outcome::unknown;
-  commits.push_back({&round, 0});
+  commits.push_back({&round, 0, openings_});
 }
 
 }  // namespace settle::sim

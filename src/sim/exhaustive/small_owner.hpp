@@ -42,13 +42,15 @@ class small_owner final : public shard_host,
   };
   struct commit_under_way {
     commit_round* round = nullptr;
-    std::size_t executed = 0;  ///< parts; in their order
+    std::size_t executed = 0;   ///< parts; in their order
+    std::uint64_t opening = 0;  ///< how often the partition had been opened
     bool over() const { return executed == round->commits.size(); }
   };
   struct options {
     char name = 'A';
     std::uint64_t token = 0;
-    bool runs_at_once = true;  ///< the shard runs in the step that woke it; else in one of its own
+    std::size_t partitions = 1;  ///< that it ever owns
+    bool runs_at_once = true;    ///< the shard runs in the step that woke it; else in one of its own
   };
 
   small_owner(const system_description& system, const options& o,
@@ -85,8 +87,12 @@ class small_owner final : public shard_host,
   void pass_time(std::uint64_t ms);
   void die();
 
-  /// Of everything that this thread was told since it began, in this order: since it is
-  /// deterministic, that decides what it is now and what it has asked for and sent.
+  /// Of what decides what this thread is now and what it will do: since it is deterministic, all
+  /// that it was told since it began, in this order.
+  ///
+  /// With one partition less will do. When that is opened anew, all that the shard knew of it goes
+  /// but for the clock times of its timer, how many commits in a row failed, and the last of them;
+  /// and the numbers of openings and followings are only compared with those of what is under way.
   std::uint64_t inputs() const noexcept { return inputs_.value(); }
 
  private:
@@ -114,7 +120,7 @@ class small_owner final : public shard_host,
   read_state try_read(partition_id, std::string_view, std::string&) override {
     return read_state::miss;
   }
-  void read(read_request& request) override { reads.push_back(&request); }
+  void read(read_request& request) override;
   void commit(commit_round& round) override;
   bool one_sequence() const noexcept override { return false; }
   std::uint64_t epoch() const noexcept override { return 0; }
@@ -122,6 +128,7 @@ class small_owner final : public shard_host,
 
   enum class input : std::uint8_t { own, disown, followed, record, read, commit, run, time };
   void note(input what, partition_id partition);
+  void note_ended(const commit_under_way& c);
   void turn();
 
   const system_description& system_;
@@ -132,7 +139,12 @@ class small_owner final : public shard_host,
   std::map<partition_id, record> open_;  ///< until flush()
   std::deque<round*> finished_;
   std::deque<fetch*> fetched_;
+
   fingerprint inputs_;
+  fingerprint times_;               ///< of all that the timers saw
+  std::uint64_t openings_ = 0;
+  std::uint64_t failures_ = 0;      ///< commits in a row, of this opening
+  std::uint64_t failed_ = 0;        ///< fingerprint of the last of them
 };
 
 }  // namespace settle::sim

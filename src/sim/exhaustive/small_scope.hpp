@@ -61,6 +61,8 @@ struct small_scope {
   bool one_thread = false;     ///< an owner has both partitions in one shard, and runs apart
   std::uint32_t early_timers = 0;  ///< beyond those that go off when nothing else can happen
   std::uint32_t claims = 2;        ///< by which owners displace each other until leases are settled
+  bool records_apart = false;  ///< what an owner sends is under way for a while
+  bool answers_apart = true;   ///< so is what became of a commit
   bool long_form = false;          ///< not a part of what is explored by default
 };
 

@@ -85,6 +85,9 @@ class small_world final : public machine {
   void perform(const choice& c);
   void strike(const choice& c);
   void deliver(small_owner& o, partition_id partition);
+  void follow(small_owner& o, partition_id partition);
+  void arrive(small_owner& o, partition_id partition);
+  void catch_up();
   void execute(small_owner& o);
   void lose_commit(small_owner& o);
   void kill(char owner);

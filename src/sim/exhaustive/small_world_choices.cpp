@@ -38,12 +38,16 @@ void small_world::find_choices() {
   choices_.clear();
   if (oracle_.failure()) return;
   find_steps(false);
-  // One owner works alone, and nobody disturbs it.
-  if ((preparing_ || settled_) && choices_.size() > 1) choices_.resize(1);
+  // One owner works alone; what comes late comes when it is done, or has to wait.
+  const bool in_order = preparing_ || settled_;
+  const bool busy = in_order && !choices_.empty();
+  if (busy) choices_.resize(1);
   if (choices_.empty() && unrest()) find_time();
   if (preparing_) return;
-  find_steps(true);
-  find_late_steps();
+  if (!busy) {
+    find_steps(true);
+    find_late_steps();
+  }
   find_faults();
 }
 
