@@ -63,6 +63,7 @@ struct small_scope {
   std::uint32_t claims = 2;        ///< by which owners displace each other until leases are settled
   bool records_apart = false;  ///< what an owner sends is under way for a while
   bool answers_apart = true;   ///< so is what became of a commit
+  bool may_halt = false;       ///< an owner's halt is right, if all comes to rest without it
   bool long_form = false;          ///< not a part of what is explored by default
 };
 

@@ -82,6 +82,7 @@ class small_world final : public machine {
   // What happens: small_world.cpp.
   void begin_owner(char name, std::uint64_t token, bool one_thread,
                    const std::vector<service>& services);
+  void take_one(std::uint32_t choice);
   void perform(const choice& c);
   void strike(const choice& c);
   void deliver(small_owner& o, partition_id partition);
@@ -93,6 +94,7 @@ class small_world final : public machine {
   void kill(char owner);
   void use_half(char owner, int half);
   void pass_time(char holder);
+  void ask_barriers();
   void send(client_command& c);
   void accept(partition_id partition, std::string bytes);
   void heard(const reply& r);
@@ -118,6 +120,7 @@ class small_world final : public machine {
   bool preparing_ = true;
   bool settled_ = false;         ///< the leases are, and no fault has struck since
   char holder_ = 0;              ///< of all leases, when time passed last
+  bool behind_ = false;          ///< the store may be
   std::uint32_t seconds_ = 0;    ///< in a row, without a fault
   std::uint32_t faults_left_ = 0;
   std::uint32_t early_timers_left_ = 0;
