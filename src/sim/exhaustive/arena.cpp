@@ -64,9 +64,13 @@ void arena::enter() {
   entered = this;
 }
 
-void arena::leave() { entered = outer_; }
+void arena::leave() {
+  entered = outer_;
+}
 
-arena* arena::current() noexcept { return entered; }
+arena* arena::current() noexcept {
+  return entered;
+}
 
 arena* arena::of(const void* block) noexcept {
   if (newest == nullptr) return nullptr;
@@ -104,6 +108,8 @@ void arena::save(state& to) {
   to.assign(begin_, begin_ + used);
 }
 
-void arena::restore(const state& from) { std::memcpy(begin_, from.data(), from.size()); }
+void arena::restore(const state& from) {
+  std::memcpy(begin_, from.data(), from.size());
+}
 
 }  // namespace settle::sim

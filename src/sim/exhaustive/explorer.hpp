@@ -48,12 +48,12 @@ class rewind_memory {
 struct exploration {
   std::uint64_t states = 0;
   std::uint64_t transitions = 0;
-  std::uint64_t ends = 0;        ///< states in which a history may end
-  std::uint64_t depth = 0;       ///< steps of the longest history
-  double histories = 0;          ///< different orders of steps, from the beginning to an end
-  std::string failure;           ///< the first one found; empty: none
+  std::uint64_t ends = 0;              ///< states in which a history may end
+  std::uint64_t depth = 0;             ///< steps of the longest history
+  double histories = 0;                ///< different orders of steps, from the beginning to an end
+  std::string failure;                 ///< the first one found; empty: none
   std::vector<std::uint32_t> choices;  ///< that lead to it
-  bool complete = true;          ///< false: given up at `most_states`
+  bool complete = true;                ///< false: given up at `most_states`
 };
 
 using machine_maker = std::function<std::unique_ptr<machine>()>;

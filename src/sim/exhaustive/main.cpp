@@ -34,8 +34,12 @@ void operator delete(void* block) noexcept {
   if (settle::sim::arena* arena = settle::sim::arena::of(block)) return arena->give(block);
   std::free(block);
 }
-void operator delete(void* block, std::size_t) noexcept { operator delete(block); }
-void operator delete(void* block, std::align_val_t) noexcept { operator delete(block); }
+void operator delete(void* block, std::size_t) noexcept {
+  operator delete(block);
+}
+void operator delete(void* block, std::align_val_t) noexcept {
+  operator delete(block);
+}
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
   operator delete(block);
 }

@@ -50,7 +50,7 @@ class small_owner final : public shard_host,
     char name = 'A';
     std::uint64_t token = 0;
     std::size_t partitions = 1;  ///< that it ever owns
-    bool runs_at_once = true;    ///< the shard runs in the step that woke it; else in one of its own
+    bool runs_at_once = true;  ///< the shard runs in the step that woke it; else in one of its own
   };
 
   small_owner(const system_description& system, const options& o,
@@ -141,10 +141,10 @@ class small_owner final : public shard_host,
   std::deque<fetch*> fetched_;
 
   fingerprint inputs_;
-  fingerprint times_;               ///< of all that the timers saw
+  fingerprint times_;  ///< of all that the timers saw
   std::uint64_t openings_ = 0;
-  std::uint64_t failures_ = 0;      ///< commits in a row, of this opening
-  std::uint64_t failed_ = 0;        ///< fingerprint of the last of them
+  std::uint64_t failures_ = 0;  ///< commits in a row, of this opening
+  std::uint64_t failed_ = 0;    ///< fingerprint of the last of them
 };
 
 }  // namespace settle::sim

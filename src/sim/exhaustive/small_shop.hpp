@@ -11,7 +11,8 @@ class small_shop {
  public:
   explicit small_shop(small_world& w) : world_(w) {}
 
-  // Rows from 0 on, as a batch_init makes them: no link is used yet. Each is at rest when it returns.
+  // Rows from 0 on, as a batch_init makes them: no link is used yet. Each is at rest when it
+  // returns.
   void users(std::uint64_t count, std::int64_t credit);
   void items(std::uint64_t count, std::int64_t stock, std::int64_t price);
   /// Of user 0, each with two lines of item 0.

@@ -55,7 +55,7 @@ small_world::small_world(const small_scope& scope, trace to)
   faults_left_ = scope_.most_faults;
   early_timers_left_ = scope_.early_timers;
   claims_left_ = scope_.claims;
-  switches_left_ = 1;
+  switches_left_ = scope_.switches;
   oldest_commit_ = store_.commits();
   choices_known_ = false;
   if (traced_) witness_.say("everything so far is the same in all histories");
@@ -68,7 +68,9 @@ void small_world::begin_owner(char name, std::uint64_t token, bool one_thread,
   for (const service s : services) {
     if (!one_thread || s == services.front()) {
       threads_.push_back(std::make_unique<small_owner>(
-          system_, small_owner::options{name, token, one_thread ? services.size() : 1, !one_thread},
+          system_,
+          small_owner::options{name, token, one_thread ? services.size() : 1,
+                               name == 'S' || !scope_.runs_apart},
           [this](const reply& r) { heard(r); }));
     }
     threads_.back()->own({s, 0});
@@ -108,9 +110,9 @@ void small_world::take_one(std::uint32_t number) {
   catch_up();
   for (const auto& o : threads_) {
     if (!o->halted || scope_.may_halt) continue;
-    oracle_.violation(fmt::format(
-        "{} halts a partition, although no log and no store has lost what it must keep",
-        o->name()));
+    oracle_.violation(
+        fmt::format("{} halts a partition, although no log and no store has lost what it must keep",
+                    o->name()));
   }
 }
 
@@ -273,8 +275,8 @@ void small_world::follow(small_owner& o, partition_id partition) {
   const auto next = std::ranges::lower_bound(log.records, f.from, {}, &small_record::at);
   f.next = static_cast<std::size_t>(next - log.records.begin());
   const bool known = f.from.value != 0;
-  o.tell_followed(partition, {partition, f.following, {}, log_.identity(partition),
-                              log_.first(partition)});
+  o.tell_followed(partition,
+                  {partition, f.following, {}, log_.identity(partition), log_.first(partition)});
   const auto still = o.followers.find(partition);
   if (known && still != o.followers.end() && still->second.answered) deliver(o, partition);
 }
@@ -468,7 +470,8 @@ std::uint64_t small_world::fingerprint() {
   }
   state.add(late);
   for (const client_command& c : commands_) state.add(c.copies * 2 + (c.heard ? 1 : 0));
-  state.add(static_cast<std::uint64_t>(holder_) << 32 | seconds_ << 1 | (settled_ ? 1 : 0) | (behind_ ? 1ULL << 62 : 0));
+  state.add(static_cast<std::uint64_t>(holder_) << 32 | seconds_ << 1 | (settled_ ? 1 : 0) |
+            (behind_ ? 1ULL << 62 : 0));
   state.add(faults_left_ | early_timers_left_ << 8 | claims_left_ << 16 | switches_left_ << 24);
   return state.value();
 }

@@ -118,10 +118,10 @@ class small_world final : public machine {
   std::vector<choice> choices_;
   bool choices_known_ = false;
   bool preparing_ = true;
-  bool settled_ = false;         ///< the leases are, and no fault has struck since
-  char holder_ = 0;              ///< of all leases, when time passed last
-  bool behind_ = false;          ///< the store may be
-  std::uint32_t seconds_ = 0;    ///< in a row, without a fault
+  bool settled_ = false;       ///< the leases are, and no fault has struck since
+  char holder_ = 0;            ///< of all leases, when time passed last
+  bool behind_ = false;        ///< the store may be
+  std::uint32_t seconds_ = 0;  ///< in a row, without a fault
   std::uint32_t faults_left_ = 0;
   std::uint32_t early_timers_left_ = 0;
   std::uint32_t claims_left_ = 0;

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint32_t most_seconds = 15;
 
-constexpr bool is_fault(step s) { return s >= step::kill; }
+constexpr bool is_fault(step s) {
+  return s >= step::kill;
+}
 
 /// Commits nothing but its owner's token.
 bool is_claim(const partition_commit& part) {
@@ -109,7 +111,8 @@ void small_world::find_late_steps() {
     if (!o->alive || o->name() == std::exchange(last, o->name())) continue;
     if (o->paused) add(step::resume, o->name(), 0);
     if (early_timers_left_ > 0 && !settled_ && !o->paused) add(step::early_timer, o->name(), 0);
-    if (store_.is_split() && switches_left_ > 0) add(step::switch_half, o->name(), o->half == 0 ? 1 : 0);
+    if (store_.is_split() && switches_left_ > 0)
+      add(step::switch_half, o->name(), o->half == 0 ? 1 : 0);
   }
 }
 
