@@ -23,7 +23,7 @@ lint||clang-tidy over the sources that changed since they were clean
 api|build|the HTTP contract over real sockets
 faults|build|kills, torn files, full disks
 bench|build|bench/compare --quick: every system is measured, and nothing is left running
-sim||the simulator: its own tests, then histories of each scenario
+sim||the simulator: its own tests, every interleaving of small worlds, histories of each scenario
 mutants|sim|planted mistakes, each of which the simulator must find
 asan||unit and contract tests with AddressSanitizer and UBSan
 tsan||unit and contract tests with ThreadSanitizer
@@ -84,8 +84,9 @@ step_bench() {
 
 step_sim() {
   configure sim with_tests
-  build sim sim_test simulate
+  build sim sim_test simulate exhaust
   build/sim/src/sim/sim_test --gtest_brief=1
+  build/sim/exhaust
   build/sim/simulate --seeds 1.."$histories"
   local scenario found=0
   for scenario in tests/scenarios/*.toml; do

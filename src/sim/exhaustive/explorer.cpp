@@ -36,16 +36,11 @@ class depth_first {
   exploration run() {
     begin();
     arrive();
-    while (!path_.empty() && found_.failure.empty()) {
+    while (open_ > 0 && found_.failure.empty() && found_.complete) {
       frame& top = path_[open_ - 1];
       if (top.next == top.choices) {
         close();
-        if (open_ == 0) break;
         continue;
-      }
-      if (found_.states >= most_states_) {
-        found_.complete = false;
-        break;
       }
       if (top.next > 0) go_back_to(open_ - 1);
       step(top.next++);
@@ -97,6 +92,10 @@ class depth_first {
     const auto known = seen_.find(state);
     if (known != seen_.end()) {
       path_[open_ - 1].histories += known->second;
+      return;
+    }
+    if (found_.states == most_states_) {
+      found_.complete = false;
       return;
     }
     seen_.emplace(state, 0);

@@ -78,12 +78,16 @@ const small_scope* find_scope(std::string_view wanted) {
   return found == all.end() ? nullptr : &*found;
 }
 
+/// Time stands still here, so what a line says of it is left out.
+std::string_view without_time(std::string_view line, std::string_view mark) {
+  const std::size_t end = line.find(mark);
+  return end == line.npos ? line : line.substr(end + mark.size());
+}
+
 /// True: it went well.
 bool replay(const small_scope& scope, std::span<const std::uint32_t> choices) {
-  small_world world(scope, [](const std::string& line) {
-    // Time stands still here; what remains is the order.
-    fmt::print("{}\n", line.substr(line.find(' ', 5) + 1));
-  });
+  small_world world(
+      scope, [](const std::string& line) { fmt::print("{}\n", without_time(line, ".000000 ")); });
   bool ends = world.complete();
   for (const std::uint32_t choice : choices) {
     if (choice >= world.choices()) {
@@ -94,7 +98,7 @@ bool replay(const small_scope& scope, std::span<const std::uint32_t> choices) {
     ends = world.complete();
   }
   if (!world.failure().empty()) {
-    fmt::print("violation {}\n", world.failure());
+    fmt::print("violation: {}\n", without_time(world.failure(), " s: "));
     return false;
   }
   fmt::print("no violation; {}\n", ends ? "all is at rest" : "it goes on from here");
@@ -118,7 +122,8 @@ bool explore(const small_scope& scope, std::uint64_t most_states, const std::str
   if (found.failure.empty()) return found.complete;
   const std::string choices = to_text(found.choices);
   const std::string with = mutant.empty() ? "" : fmt::format(" --mutation {}", mutant);
-  fmt::print("\nviolation in {}, step {}: {}\n", scope.name, found.choices.size(), found.failure);
+  fmt::print("\nviolation in {}, step {}: {}\n", scope.name, found.choices.size(),
+             without_time(found.failure, " s: "));
   fmt::print("again: build/sim/exhaust{} --replay {} '{}'\n", with, scope.name, choices);
   if (mutant.empty()) replay(scope, found.choices);
   return false;

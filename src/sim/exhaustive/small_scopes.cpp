@@ -65,7 +65,7 @@ void add_usual(scope_maker& to) {
   to.add("early_timer", "no fault, a timer goes off early", {}, 0).early_timers = 1;
   to.add("kill", "an owner dies", {kill}, 1);
   small_scope& dead =
-      to.add_joined("kill_sender", "an owner dies, what it sent is late", {kill}, 0);
+      to.add_joined("kill_sender", "an owner dies, what it sent is late", {kill}, 1);
   dead.records_apart = true;
   to.add("lose_answer", "the answer to a commit is lost", {lose_answer}, 1);
   to.add("lose_commit", "a commit is lost, or late", {lose_commit}, 0);
