@@ -31,6 +31,21 @@ exploration explore_all(const small_scope& s) {
                  100'000);
 }
 
+/// A small world that never tells that it has been somewhere before: its orders are a tree.
+class tree final : public machine {
+ public:
+  explicit tree(const small_scope& s) : world_(s, {}) {}
+  std::uint32_t choices() override { return world_.choices(); }
+  void take(std::uint32_t choice) override { world_.take(choice); }
+  std::uint64_t fingerprint() override { return ++visited; }
+  bool complete() override { return world_.complete(); }
+  std::string_view failure() const override { return world_.failure(); }
+  static inline std::uint64_t visited = 0;
+
+ private:
+  small_world world_;
+};
+
 struct planted {
   explicit planted(mutation m) { planted_mutation = m; }
   ~planted() { planted_mutation = mutation::none; }
@@ -52,6 +67,31 @@ TEST(small_world, fault_at_any_step_leaves_more_histories_that_all_come_to_rest)
     EXPECT_TRUE(found.complete) << name(fault);
     EXPECT_GT(found.states, calm.states) << name(fault);
     EXPECT_GT(found.histories, calm.histories) << name(fault);
+  }
+}
+
+// If two states with different futures had one fingerprint, what is counted behind the first would
+// be wrong for the second.
+TEST(small_world, histories_are_as_many_as_ends_of_the_tree_of_all_orders) {
+  struct sample {
+    std::vector<step> faults;
+    std::uint32_t claims;
+  };
+  const std::vector<sample> samples{{{}, 1},
+                                    {{step::kill}, 1},
+                                    {{step::lose_answer}, 1},
+                                    {{step::go_back}, 0},
+                                    {{step::lose_commit}, 0},
+                                    {{step::split}, 0}};
+  for (const sample& each : samples) {
+    small_scope scope = one_payment(each.faults);
+    scope.claims = each.claims;
+    const exploration found = explore_all(scope);
+    const exploration all =
+        explore([&] { return std::make_unique<tree>(scope); }, nullptr, 10'000'000);
+    ASSERT_TRUE(all.complete);
+    EXPECT_EQ(found.histories, static_cast<double>(all.ends));
+    EXPECT_LT(found.states, all.states);
   }
 }
 
