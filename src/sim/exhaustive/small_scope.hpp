@@ -13,7 +13,7 @@ namespace settle::sim {
 
 class small_shop;
 
-/// name, what happens. Those of the first part belong to every world.
+/// name, what happens. From `kill` on they are faults, which happen only where a scope names them.
 #define SETTLE_SMALL_STEP_LIST(X)                                          \
   X(command, "a client's command reaches the log")                         \
   X(arrive, "a record that an owner sent reaches the log")                 \

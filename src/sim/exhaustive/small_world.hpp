@@ -39,7 +39,8 @@ class small_world final : public machine {
   std::uint64_t fingerprint() override;
   bool complete() override;
   std::string_view failure() const override {
-    return oracle_.failure() ? std::string_view(*oracle_.failure()) : std::string_view();
+    const auto& found = oracle_.failure();
+    return found ? std::string_view(*found) : std::string_view();
   }
 
  private:

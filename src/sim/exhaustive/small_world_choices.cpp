@@ -167,8 +167,8 @@ void small_world::find_faults_of(std::uint32_t thread) {
 
 void small_world::find_time() {
   if (seconds_ == most_seconds) {
-    return oracle_.violation(
-        fmt::format("not at rest after {} s without a fault: {}", seconds_, *unrest()));
+    return oracle_.violation(fmt::format("not at rest after {} s without a fault: {}", seconds_,
+                                         unrest().value_or("it is by now")));
   }
   char last = 0;
   bool kept = false;
