@@ -27,9 +27,9 @@ inline constexpr std::uint16_t partitions = sized<std::uint16_t>(1'024, 16);  //
 
 // A partition.
 inline constexpr std::size_t open_operations =
-    sized<std::size_t>(16'384, 24);  ///< sagas and price queries under way
+    sized<std::size_t>(16'384, 32);  ///< sagas and price queries under way
 inline constexpr std::size_t outbox_messages =
-    sized<std::size_t>(65'536, 48);  ///< outputs not yet acknowledged
+    sized<std::size_t>(65'536, 36);  ///< outputs not yet acknowledged
 inline constexpr std::uint64_t link_messages =
     1 << 28;  ///< of one link; more is a corrupt checkpoint
 inline constexpr std::size_t attached_requests =

@@ -22,14 +22,12 @@ namespace settle {
   X(read_unchecked, 5, "values read at another position are used")                         \
   X(load_unchecked, 5, "the two halves of a checkpoint may be of two commits")             \
   X(commit_unchecked, 6, "the store commits whatever position is expected")                \
-  X(commit_ignores_owner, 6, "the store compares the watermark alone")                     \
   X(trust_unknown, 6, "a commit whose answer was lost counts as done")                     \
   X(late_delete, 6, "a late delete removes what was written since")                        \
   X(outputs_before_commit, 7, "outputs leave before their commit")                         \
   X(replies_before_commit, 7, "replies leave before their commit")                         \
   X(lose_outbox, 9, "a new owner begins with an empty outbox")                             \
   X(record_unchecked, 9, "the record at the watermark is not compared")                    \
-  X(identity_unchecked, 9, "the log's identity is not compared")                           \
   X(go_on_when_refused, 10, "an owner whose commit was refused goes on without loading")   \
   X(forget_answers, 11, "answers are not recorded")                                        \
   X(forget_attached, 11, "the answer of an attached repeat is not recorded")               \
@@ -54,6 +52,9 @@ namespace settle {
   X(overcharge, 14, "credit may go below zero by one")                                     \
   X(stop_input_when_full, 16, "a partition with a full outbox takes no input")             \
   X(unbounded_sagas, 16, "a saga opens without room for its outputs")                      \
+  X(guess_rules, 2, "rules that the program does not know do not stop it")                 \
+  X(rules_at_once, 18, "rules are in force as soon as the program knows them")             \
+  X(forget_rules, 18, "a new owner begins with the oldest rules")                          \
   X(trim_above_watermark, 17, "the log is trimmed up to its end")                          \
   X(trimmed_log_is_fresh, 17, "an empty store begins at the middle of a log")
 

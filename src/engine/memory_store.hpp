@@ -56,6 +56,8 @@ class memory_store final : public store {
     reads.pop_front();
     answer(request);
   }
+  /// As if another owner had claimed the partition.
+  void claim_for_another(partition_id id) { ++positions_[id].owner; }
   /// The process is gone, and with it whatever waits.
   void forget_process() {
     held.clear();

@@ -1,5 +1,7 @@
 #include "engine/ownership.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -63,7 +65,8 @@ ownership::ownership(membership& m, ownership_host& host, const clock& c, member
 ownership::~ownership() = default;
 
 bool ownership::wants(partition_id partition, std::uint64_t now_ms) const {
-  if (leaving_ || rendezvous_owner(partition, members_) != self_.id) return false;
+  if (leaving_ || !has_role(self_, partition.service)) return false;
+  if (rendezvous_owner(partition, members_) != self_.id) return false;
   const auto later = not_before_ms_.find(partition);
   return later == not_before_ms_.end() || now_ms >= later->second;
 }
@@ -131,7 +134,14 @@ void ownership::called() {
   if (first) next_call_ms_ = now_ms;
 }
 
-void ownership::gave_up(partition_id partition) {
+void ownership::gave_up(partition_id partition, errc why) {
+  if (why == errc::incompatible && std::exchange(self_.roles, 0) != 0) {
+    spdlog::critical(
+        "event=withdrawn reason=\"this program is too old for the rules in force and "
+        "works on no partition any more; run a newer one\"");
+    given_up_.assign(owned_.begin(), owned_.end());
+    return;
+  }
   not_before_ms_[partition] = clock_.steady_ms() + limits::stand_down_ms;
   given_up_.push_back(partition);
 }

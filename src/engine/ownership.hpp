@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "base/result.hpp"
 #include "ports/clock.hpp"
 #include "ports/membership.hpp"
 
@@ -48,8 +49,10 @@ class ownership {
   /// To be called several times a second.
   void on_timer();
   void called();
-  /// Another owner was seen at work, or the partition is halted here: not wanted for a while.
-  void gave_up(partition_id partition);
+  /// Another owner was seen at work, or the partition is halted here: not wanted for a while. With
+  /// errc::incompatible this program is too old for what others have switched on, and from then on
+  /// works on nothing.
+  void gave_up(partition_id partition, errc why);
   /// Lets go of everything and leaves.
   void leave();
   bool left() const noexcept { return left_; }
@@ -68,7 +71,7 @@ class ownership {
   membership& membership_;
   ownership_host& host_;
   const clock& clock_;
-  const member self_;
+  member self_;
   std::vector<partition_id> partitions_;  ///< of the services of this process's roles
 
   std::unique_ptr<call> under_way_;

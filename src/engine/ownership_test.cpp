@@ -159,7 +159,7 @@ TEST_F(ownership_of_processes, process_without_the_store_stops_when_its_lease_en
 TEST_F(ownership_of_processes, partition_that_was_given_up_is_not_wanted_for_a_while) {
   process& only = start(11);
   pass(500);
-  only.decides.gave_up(first_order);
+  only.decides.gave_up(first_order, errc::refused);
   pass(500);
   EXPECT_EQ(owners(first_order), 0U);
   pass(limits::stand_down_ms);
@@ -170,9 +170,20 @@ TEST_F(ownership_of_processes, partition_that_was_given_up_is_let_go_of_without_
   process& only = start(11);
   pass(500);
   store.away = true;
-  only.decides.gave_up(first_order);
+  only.decides.gave_up(first_order, errc::refused);
   pass(100);
   EXPECT_EQ(owners(first_order), 0U);
+}
+
+TEST_F(ownership_of_processes, program_that_is_too_old_leaves_everything_to_others) {
+  start(11);
+  process& old = start(12);
+  pass(2'000);
+  ASSERT_FALSE(old.owned.empty());
+  old.decides.gave_up(*old.owned.begin(), errc::incompatible);
+  pass(2 * limits::roll_call_ms + 100);
+  EXPECT_TRUE(old.owned.empty());
+  EXPECT_EQ(processes.front()->owned.size(), 12U);
 }
 
 TEST_F(ownership_of_processes, leaving_hands_over_without_waiting_for_the_lease) {

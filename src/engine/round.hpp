@@ -34,6 +34,7 @@ struct shard::slot {
   std::optional<partition_commit> failed;  ///< the last one, to be compared with what is stored
 
   std::uint64_t ticked_ms = 0;
+  std::uint64_t asked_rules_ms = 0;
   std::uint64_t acknowledged_ms = 0;
   std::uint64_t repeated_ms = 0;
   std::map<partition_id, std::uint64_t> unacknowledged;  ///< by peer, when last looked

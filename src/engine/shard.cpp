@@ -62,7 +62,7 @@ void shard::open(slot& s) {
   const partition_counts counts = {store_.describe().partitions[0], store_.describe().partitions[1],
                                    store_.describe().partitions[2]};
   s.phase = partition_phase::loading;
-  s.state = std::make_unique<partition>(s.id, counts, options_.owner);
+  s.state = std::make_unique<partition>(s.id, counts, options_.owner, options_.known_rules);
   s.unacknowledged.clear();
   s.mid_record = false;
   s.retry_ms = 0;
@@ -95,7 +95,9 @@ void shard::fetched(fetch& f) {
   time_ms_ = clock_.wall_ms();
   const auto node = fetches_.extract(&f);
   slot* asked = find(f.partition);
-  if (asked == nullptr || asked->opening != f.opening) return reload_if_possible();
+  if (asked == nullptr || asked->leaving || asked->opening != f.opening) {
+    return reload_if_possible();
+  }
   slot& s = *asked;
   s.fetching = false;
   if (discarding_) return reload_if_possible();
@@ -434,7 +436,7 @@ void shard::halt(slot& s, const error& reason) {
     refuse(s.queue[i].message, answer_code::partition_halted);
   }
   s.queue.clear();
-  if (!local_) give_up(s);
+  if (!local_) give_up(s, reason.code);
 }
 
 /// A partition halted in mid-round: nothing of the round leaves, what the others did in it as well.

@@ -37,6 +37,7 @@ class shard {
   struct options {
     std::uint64_t owner = 0;       ///< the token of this process's commits
     std::size_t cached_bytes = 0;  ///< of values, one partition
+    std::uint32_t known_rules = newest_rules;
   };
 
   shard(store& s, settle::log& l, const clock& c, shard_host& host, const options& o);
@@ -47,6 +48,9 @@ class shard {
   /// Lets go of it as soon as no commit of it is under way. REQUIRES: the log can be read again.
   void disown(partition_id id);
   bool owns(partition_id id) const noexcept { return find(id) != nullptr; }
+  /// From now on partitions that follow an older version are switched to this one, each by a record
+  /// of its log. REQUIRES: every process that is to own partitions knows it.
+  void follow_rules(std::uint32_t version) noexcept { wanted_rules_ = version; }
   void start();
   void followed(const follow_answer& answer);
   void receive(logged_message&& m);
@@ -105,7 +109,7 @@ class shard {
   void begin_opening(slot& s);
   void forget_queue(slot& s);
   void drop(slot& s);
-  void give_up(slot& s);
+  void give_up(slot& s, errc why);
   void halt(slot& s, const error& reason);
   void abandon(round& r);
   void start_over(answer_code to_waiting);
@@ -113,6 +117,8 @@ class shard {
   void reload_if_possible();
   void load_again(slot& s, std::uint64_t now_ms);
   void tick(slot& s, std::uint64_t now_ms);
+  void switch_rules(slot& s, std::uint64_t now_ms);
+  void send_to_itself(slot& s, message_body&& what);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
   void acknowledge_idle(slot& s, std::uint64_t now_ms);
   std::unique_ptr<round> take_round();
@@ -139,6 +145,7 @@ class shard {
   std::vector<std::unique_ptr<round>> spare_rounds_;
   std::vector<std::string> spare_bytes_;  ///< of batches that are committed
   std::uint64_t epoch_ = 0;
+  std::uint32_t wanted_rules_ = 1;
   std::uint64_t openings_ = 0;
   std::uint64_t followings_ = 0;
   bool started_ = false;

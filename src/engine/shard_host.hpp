@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/ids.hpp"
+#include "base/result.hpp"
 
 namespace settle {
 
@@ -41,9 +42,9 @@ class shard_host {
   /// What hands a log's messages to the shard. Only where the log can be read again.
   virtual log_reader& reader() = 0;
 
-  /// The shard has let go of the partition: another owner is at work there, or it is halted.
-  /// Called on the shard's own thread.
-  virtual void gave_up(partition_id partition) = 0;
+  /// The shard has let go of the partition. refused: another owner is at work there. incompatible:
+  /// this program is too old for it. Otherwise it is halted. Called on the shard's own thread.
+  virtual void gave_up(partition_id partition, errc why) = 0;
 };
 
 }  // namespace settle

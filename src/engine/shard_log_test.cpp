@@ -54,6 +54,18 @@ TEST(shard_log, outputs_leave_only_after_the_commit) {
   EXPECT_EQ(s.only_answer(request).code, answer_code::ok);
 }
 
+TEST(shard_log, rules_are_switched_by_a_record_of_each_log) {
+  logged_shop s;
+  s.rest();
+  s.only().follow_rules(2);
+  s.timers(50);
+  std::map<partition_id, int> switched;
+  for (const message& m : s.log.appended) {
+    if (std::holds_alternative<body::set_rules>(m.body)) ++switched[m.destination];
+  }
+  EXPECT_EQ(switched, (std::map<partition_id, int>{{orders, 1}, {stock, 1}, {payment, 1}}));
+}
+
 TEST(shard_log, one_round_is_in_flight) {
   logged_shop s;
   const auto buyer = s.user(0);

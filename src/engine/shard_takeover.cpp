@@ -53,7 +53,7 @@ void shard::followed(const follow_answer& answer) {
   if (s.phase != partition_phase::loading) return;
   const offset watermark = s.state->watermark();
   const request_id& known = s.state->log_identity();
-  if (!known.empty() && known != answer.identity && !mutated(mutation::identity_unchecked)) {
+  if (!known.empty() && known != answer.identity) {
     return halt(s, {errc::corrupt, s.id.text() + ": its log is another one than the checkpoint "
                                                  "counts in; was it deleted and made anew?"});
   }
@@ -170,7 +170,7 @@ bool shard::stored_as_expected(slot& s) {
   const bool others_work =
       stored.owner != options_.owner && stored.watermark > failed.batch.expected.watermark;
   if (failed.outcome == commit_outcome::refused && others_work) {
-    give_up(s);
+    give_up(s, errc::refused);
     return false;
   }
   return true;
@@ -205,13 +205,13 @@ void shard::forget_queue(slot& s) {
 }
 
 /// The host takes the partition away.
-void shard::give_up(slot& s) {
+void shard::give_up(slot& s, errc why) {
   if (s.phase != partition_phase::halted) {
     s.phase = partition_phase::loading;
     s.retry_ms = std::numeric_limits<std::uint64_t>::max();
   }
   begin_opening(s);
-  host_.gave_up(s.id);
+  host_.gave_up(s.id, why);
 }
 
 void shard::disown(partition_id id) {

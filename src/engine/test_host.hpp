@@ -21,6 +21,11 @@ struct test_clock final : settle::clock {
 struct captured_log final : settle::log {
   bool can_reread = false;
   std::map<partition_id, std::uint64_t> followings;  ///< the newest
+  // What a follower is told.
+  result<void> follow_status;
+  request_id identity{1, 1};
+  offset first{1};
+  std::uint64_t checksum = 0;  ///< of the record that it begins with
   std::function<void()> on_append = [] {};
   std::deque<message> appended;
   std::vector<reply> replies;
@@ -35,12 +40,13 @@ struct captured_log final : settle::log {
   void follow(partition_id partition, offset from, log_reader& reader,
               std::uint64_t following) override {
     followings[partition] = following;
-    reader.on_followed({partition, following, {}, {1, 1}, offset{1}});
-    if (from.value == 0) return;
+    reader.on_followed({partition, following, follow_status, identity, first});
+    if (from.value == 0 || !follow_status) return;
     logged_message known;
     known.message.destination = partition;
     known.message.body = body::acknowledgement{};
     known.at = from;
+    known.checksum = checksum;
     known.following = following;
     reader.on_message(std::move(known));
   }
@@ -62,7 +68,7 @@ struct test_host final : shard_host, log_reader {
   void round_finished(round& r) noexcept override { rounds.push_back(&r); }
   void fetch_finished(fetch& f) noexcept override { fetches.push_back(&f); }
   log_reader& reader() override { return *this; }
-  void gave_up(partition_id partition) override { given_up.push_back(partition); }
+  void gave_up(partition_id partition, errc /*why*/) override { given_up.push_back(partition); }
 
   void on_followed(const follow_answer& answer) override { follows.push_back(answer); }
   void on_message(logged_message&& m) override { messages.push_back(std::move(m)); }

@@ -64,7 +64,7 @@ void worker::on_followed(const follow_answer& answer) {
   announce_mail();
 }
 
-void worker::gave_up(partition_id /*partition*/) {
+void worker::gave_up(partition_id /*partition*/, errc /*why*/) {
   CHECK(false, "the one process there is keeps its partitions");
 }
 

@@ -43,7 +43,7 @@ class worker final : public shard_host, public log_reader {
   log_reader& reader() override { return *this; }
   // The worker's own thread.
   void wake() override;
-  void gave_up(partition_id partition) override;
+  void gave_up(partition_id partition, errc why) override;
 
  private:
   struct mail {

@@ -32,7 +32,7 @@ bool remote_requests::heard_lately(const partition_view& v) const noexcept {
   return v.heard_ms && clock_.steady_ms() - *v.heard_ms <= limits::contact_ms;
 }
 
-void remote_requests::send(message&& command, bool endless) {
+void remote_requests::send(message&& command) {
   const auto [place, is_new] = requests_.try_emplace(command.request);
   CHECK(is_new, "a second command with one request id waits for the first one's answer");
   remote_request& request = place->second;
@@ -42,7 +42,6 @@ void remote_requests::send(message&& command, bool endless) {
   if (request.message.retention == retention::none) {
     request.message.retention = retention::two_minutes;
   }
-  request.endless = endless;
   const partition_id to = request.message.destination;
   partition_view& v = view(to);
   v.held.push_back(request);
@@ -102,8 +101,9 @@ std::optional<answer> remote_requests::take_answer(partition_view& from, const r
   std::optional<answer> ended;
   if (is_recorded(code) || mutated(mutation::trust_any_refusal)) {
     ended = r.answer;
-  } else if (code == answer_code::too_late && found->second.endless) {
-    // Every later copy is too late as well, and the reply to an earlier one may be lost.
+  } else if (code == answer_code::too_late) {
+    // Every later copy is too late as well, and the reply to an earlier one may be lost. Who asks
+    // again gets a new stamp; as long as anybody waits for this one, nobody would.
     ended = answer{answer_code::outcome_unknown, 0, {}};
   }
   // Otherwise one copy had no effect, which says nothing about the others: those that we sent, and

@@ -29,7 +29,6 @@ namespace settle::gateway {
 struct remote_request
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   settle::message message;
-  bool endless = false;         ///< who waits has no deadline
   bool sent = false;            ///< one copy at least
   std::uint64_t repeat_ms = 0;  ///< steady; when the next one is due
 };
@@ -62,9 +61,9 @@ class remote_requests {
   remote_requests(settle::log& l, const store& s, const clock& c, request_ids& ids,
                   std::uint64_t gateway);
 
-  /// Sends a command, at once or when its partition is heard. `endless`: who waits has no deadline.
+  /// Sends a command, at once or when its partition is heard.
   /// REQUIRES: no command with its request id is under way.
-  void send(message&& command, bool endless);
+  void send(message&& command);
   /// What can be said of a command without an answer: unavailable if no copy was sent, otherwise
   /// outcome_unknown. REQUIRES: it is under way.
   answer_code unanswered(const request_id& request) const;

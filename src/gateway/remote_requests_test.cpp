@@ -153,9 +153,8 @@ TEST(remote_requests, two_who_wait_until_one_deadline_are_both_told) {
 TEST(remote_requests, no_effect_of_a_copy_says_nothing_of_others) {
   known_partitions g;
   std::uint64_t id = 0;
-  for (const answer_code code :
-       {answer_code::overloaded, answer_code::storage_full, answer_code::partition_halted,
-        answer_code::unavailable, answer_code::too_late}) {
+  for (const answer_code code : {answer_code::overloaded, answer_code::storage_full,
+                                 answer_code::partition_halted, answer_code::unavailable}) {
     g.command({1, ++id});
     g.sent();
     g.reply({1, id}, code);  // the log may have made two of the first copy
@@ -191,7 +190,7 @@ TEST(remote_requests, reply_to_an_older_copy_ends_all) {
   EXPECT_EQ(g.answers[0].second.number, 1);
 }
 
-TEST(remote_requests, command_without_a_deadline_ends_when_no_copy_can_have_effect_any_more) {
+TEST(remote_requests, command_ends_when_no_copy_can_have_effect_any_more) {
   known_partitions g;
   g.command({1, 1}, 0);
   g.wait(60'000);
@@ -202,6 +201,18 @@ TEST(remote_requests, command_without_a_deadline_ends_when_no_copy_can_have_effe
   EXPECT_EQ(g.code_of({1, 1}), answer_code::outcome_unknown);
   g.wait(2'000);
   EXPECT_TRUE(g.sent().empty());
+}
+
+TEST(remote_requests, client_that_asks_again_after_too_late_gets_a_new_stamp) {
+  known_partitions g;
+  g.command({1, 1});
+  g.wait(20'000);
+  g.command({1, 1});  // the same request, which would keep the old copy alive
+  g.sent();
+  g.reply({1, 1}, answer{answer_code::too_late, 0, {}}, 1, 200'000);
+  EXPECT_EQ(g.code_of({1, 1}), answer_code::outcome_unknown);
+  g.command({1, 1});
+  EXPECT_EQ(g.only_sent().logical_time_ms, 200'000U);
 }
 
 // First contact.

@@ -110,7 +110,7 @@ std::optional<answer> reply_matcher::command(message&& command, std::uint64_t de
   const request_id request = command.request;
   const bool is_new = waiting_.find(request) == waiting_.end();
   if (is_new && remote_) {
-    remote_->send(std::move(command), deadline_ms == 0);
+    remote_->send(std::move(command));
   } else if (is_new) {
     command.gateway = options_.gateway;
     command.logical_time_ms = options_.logical_time_ms(command.destination);

@@ -30,8 +30,8 @@ struct logged_message {
 struct follow_answer {
   partition_id partition;
   std::uint64_t following = 0;
-  /// unavailable: not now, follow again later. corrupt, incompatible: never; also where the log
-  /// has not reached the offset that was asked for
+  /// unavailable: not now, follow again later. corrupt, incompatible: never, e.g. the log ends
+  /// before `from`.
   result<void> status;
   request_id identity;  ///< of the log that the offsets count in
   offset first;         ///< the oldest record that is still there; the next one's if there is none

@@ -19,6 +19,11 @@ constexpr std::uint64_t trim_horizon_us = 8'000 * ms;
 constexpr std::uint64_t most_back_us = 3'000 * ms;
 static_assert(most_back_us < trim_horizon_us);
 
+/// Long enough for the tables of requests to forget.
+std::uint64_t minutes_us(random& draw) {
+  return draw.between(100'000 * ms, 200'000 * ms);
+}
+
 bool concerns_process(fault kind) {
   return kind <= fault::isolate_from_store || kind == fault::jump_clock;
 }
@@ -87,14 +92,18 @@ chaos::ending chaos::begin(fault kind, random& draw) {
   return begin_on_store(kind, draw);
 }
 
-/// Not before the end of the fault does the knob stand where it stood.
+/// Until the last of those that have changed the knob ends.
 chaos::ending chaos::change(std::uint32_t& knob, std::uint32_t value) {
   knob = value;
-  return [&knob] { knob = 0; };
+  ++changes_[&knob];
+  return [this, &knob] {
+    if (--changes_[&knob] == 0) knob = 0;
+  };
 }
 
 chaos::ending chaos::begin_on_process(fault kind, random& draw) {
-  const bool at_gateway = kind == fault::kill_gateway || kind == fault::pause_gateway;
+  const bool at_gateway = kind == fault::kill_gateway || kind == fault::pause_gateway ||
+                          kind == fault::sleep_gateway || kind == fault::isolate_gateway;
   process* p = at_gateway ? world_.any_gateway(draw) : world_.any_worker(draw);
   if (p == nullptr) return {};
   world_.say(fmt::format("  process {}", p->id()));
@@ -115,9 +124,20 @@ chaos::ending chaos::begin_on_process(fault kind, random& draw) {
       p->pause(draw.between(50 * ms, 6'000 * ms));
       return {};
     case fault::pause_gateway:
-      p->pause(draw.one_in(4) ? draw.between(100'000 * ms, 200'000 * ms)
-                              : draw.between(50 * ms, 6'000 * ms));
+      p->pause(draw.between(50 * ms, 6'000 * ms));
       return {};
+    case fault::sleep_gateway:
+      p->pause(minutes_us(draw));
+      return {};
+    case fault::isolate_gateway:
+      p->strand(draw.one_in(4) ? minutes_us(draw) : draw.between(50 * ms, 6'000 * ms));
+      return {};
+    case fault::usurp: {
+      const std::vector<partition_id> all = world_.partitions();
+      const partition_id one = all[draw.below(all.size())];
+      p->usurp(one);
+      return [p, one] { p->release(one); };
+    }
     case fault::isolate_from_log:
       p->log().cut_off(true);
       return [p] { p->log().cut_off(false); };
@@ -174,9 +194,13 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
     case fault::store_goes_back:
       if (!store.is_split()) {
         const std::uint64_t now_us = world_.time().now_us();
-        store.roll_back(now_us - std::min(now_us, draw.between(1 * ms, most_back_us)));
+        // Often only what is just happening is lost: reads and commits that belong together.
+        const std::uint64_t most_us = draw.one_in(2) ? 20 * ms : most_back_us;
+        store.roll_back(now_us - std::min(now_us, draw.between(ms / 10, most_us)));
       }
       return {};
+    case fault::tear_reads:
+      return change(store.faults.tear_ppm, 100 * percent);
     case fault::split_store:
       if (store.is_split()) return {};
       store.split();
@@ -186,7 +210,10 @@ chaos::ending chaos::begin_on_store(fault kind, random& draw) {
       store.set_full(true);
       return [&store] { store.set_full(false); };
     case fault::lose_leases:
-      store.forget_leases();
+      store.forget_leases(draw.one_in(2));
+      return {};
+    case fault::new_rules:
+      world_.switch_rules();
       return {};
     default:
       world_.begin_crowd();

@@ -46,6 +46,7 @@ class chaos {
   std::uint64_t begun_ = 0;
   bool ended_ = false;
   std::map<std::uint32_t, ending> under_way_;  ///< by number
+  std::map<std::uint32_t*, int> changes_;      ///< of knobs, under way
 };
 
 }  // namespace settle::sim

@@ -54,6 +54,10 @@ void log_server::open(std::uint32_t number) {
     const auto next =
         std::ranges::lower_bound(log.records, f.from, {}, [](const auto& r) { return r.at; });
     f.next = log.forgotten + static_cast<std::uint64_t>(next - log.records.begin());
+    if (ends_before(log, f.from)) {
+      f.answer.status = error{errc::corrupt, f.partition.text() + ": its log ends before offset " +
+                                                 std::to_string(f.from.value)};
+    }
     f.answer.identity = log.identity;
     f.answer.first = first(f.partition);
     f.under_way = true;  // the answer, which comes before the first message
@@ -63,6 +67,10 @@ void log_server::open(std::uint32_t number) {
     const std::uint32_t session = followers_[number].session;
     if (clients_[session].alive) clients_[session].to_process([this, number] { answer(number); });
   });
+}
+
+bool log_server::ends_before(const partition_log& log, offset at) {
+  return at != offset{} && at >= log.next;
 }
 
 bool log_server::too_late(const follower& f) {
@@ -107,6 +115,7 @@ void log_server::deliver(std::uint32_t number) {
   const bool late = f.stopped;
   partition_log& log = at(f.partition);
   f.next = std::max(f.next, log.forgotten);
+  f.end = std::min(f.end, log.forgotten + log.records.size());
   // The reader may stop this follower or die; the log itself changes only in other events.
   while (f.next < f.end && f.stopped == late && clients_[f.session].alive) {
     stored_record& stored = log.records[f.next++ - log.forgotten];

@@ -37,10 +37,22 @@ void log_server::trim(partition_id partition, offset below) {
   }
 }
 
-void log_server::recreate(partition_id partition) {
-  partition_log& log = at(partition);
+void log_server::stop_followers(partition_log& log) {
   for (std::uint32_t number : log.followers) followers_[number].stopped = true;
   log.followers.clear();
+}
+
+void log_server::truncate(partition_id partition, offset end) {
+  partition_log& log = at(partition);
+  stop_followers(log);
+  while (!log.records.empty() && log.records.back().at >= end) log.records.pop_back();
+  log.next = std::min(log.next, end);
+  lost_until_us_ = time_.now_us() + 1;
+}
+
+void log_server::recreate(partition_id partition) {
+  partition_log& log = at(partition);
+  stop_followers(log);
   log.forgotten += log.records.size();
   log.records.clear();
   log.next = offset{1};
@@ -111,7 +123,7 @@ void log_server::send(std::uint32_t session, partition_id to, std::string&& byte
   const bool repeated = random_.chance(faults.duplicate_ppm);
   if (repeated) {
     const std::uint32_t number = records_.add();
-    records_[number] = {session, to, bytes};
+    records_[number] = {session, to, bytes, now_us};
     const std::uint64_t later_us = random_.between(1, repeated_within_us);
     time_.after(after_us + later_us, [this, number] { arrive(number); });
   }
@@ -120,11 +132,13 @@ void log_server::send(std::uint32_t session, partition_id to, std::string&& byte
   sent.session = session;
   sent.destination = to;
   sent.bytes = std::move(bytes);
+  sent.sent_us = now_us;
   time_.after(after_us, [this, number] { arrive(number); });
 }
 
 void log_server::arrive(std::uint32_t number) {
   sent_record& sent = records_[number];
+  if (sent.sent_us < lost_until_us_) return records_.remove(number);
   switch (judge(sent.session)) {
     case arrival::waits:
       waiting_records_.push_back(number);

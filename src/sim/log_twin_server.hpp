@@ -43,6 +43,9 @@ class log_server {
   /// As if somebody had deleted the log and made it again. Who follows the old one hears nothing
   /// any more.
   void recreate(partition_id partition);
+  /// Loses what it had accepted from `end` on, and all that is under way. Who follows it hears
+  /// nothing any more.
+  void truncate(partition_id partition, offset end);
 
   request_id identity(partition_id partition) { return at(partition).identity; }
   /// The oldest record; the next one's offset if there is none.
@@ -88,6 +91,7 @@ class log_server {
     std::uint32_t session = 0;
     partition_id destination;
     std::string bytes;
+    std::uint64_t sent_us = 0;
   };
   struct sent_reply {
     std::uint32_t session = 0;
@@ -103,6 +107,8 @@ class log_server {
   partition_log& at(partition_id partition);
   bool away(std::uint32_t session) const { return outage_ || clients_[session].cut_off; }
   arrival judge(std::uint32_t session);
+  static bool ends_before(const partition_log& log, offset at);
+  void stop_followers(partition_log& log);
   void resume();
 
   std::uint32_t connect(process_hook to_process);
@@ -133,6 +139,7 @@ class log_server {
   random& random_;
   observer& observer_;
   bool outage_ = false;
+  std::uint64_t lost_until_us_ = 0;  ///< records sent up to then do not arrive
   std::map<partition_id, partition_log> logs_;
   std::deque<client> clients_;
   std::deque<follower> followers_;

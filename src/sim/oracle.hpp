@@ -33,6 +33,10 @@ class oracle final : public observer {
   void on_read(partition_id partition, const checkpoint_position& position, std::string_view key,
                const std::optional<std::string>& value) override;
 
+  /// The log of this partition is not what it was, and nothing of what it has from now on may have
+  /// effect.
+  void forget(partition_id partition) { slot_of(partition).forgotten = true; }
+
   void violation(std::string what) { verdict_.violation(std::move(what)); }
   const std::optional<std::string>& failure() const noexcept { return verdict_.failure(); }
 
@@ -83,8 +87,9 @@ class oracle final : public observer {
   struct slot {
     std::unique_ptr<reference> truth;
     time_account time;
-    offset committed;     ///< the furthest that any half of the store has ever been
-    bool halted = false;  ///< by rules that this build does not know
+    offset committed;        ///< the furthest that any half of the store has ever been
+    bool halted = false;     ///< by rules that this build does not know
+    bool forgotten = false;  ///< its log has become another one
   };
   struct given_answer {
     offset at;

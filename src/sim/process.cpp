@@ -1,5 +1,6 @@
 #include "sim/process.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::sim {
@@ -21,7 +22,7 @@ process::process(const surroundings& around, const options& o)
       clock_(around.time, around.draw.below(1'000'000'000)),
       log_(around.log, hook()),
       store_(around.store, hook()),
-      shard_(store_, log_, clock_, *this, {o.id, o.cached_bytes}),
+      shard_(store_, log_, clock_, *this, {o.id, o.cached_bytes, o.known_rules}),
       decides_(store_, *this, clock_, {o.id, o.roles}, partitions_of(store_)) {
   if (o.gateway) {
     gateway::reply_matcher::options each;
@@ -129,6 +130,28 @@ void process::pause(std::uint64_t us) {
       if (alive_) what.front()();
     }
     if (alive_) turn();
+  });
+}
+
+void process::usurp(partition_id partition) {
+  enter([this, partition] {
+    if (shard_.owns(partition)) return;
+    usurped_.insert(partition);
+    shard_.own(partition);
+  });
+}
+
+void process::release(partition_id partition) {
+  enter([this, partition] {
+    if (usurped_.erase(partition) != 0) shard_.disown(partition);
+  });
+}
+
+void process::strand(std::uint64_t us) {
+  stranded_until_us_ = std::max(stranded_until_us_, around_.time.now_us() + us);
+  log_.cut_off(true);
+  around_.time.after(us, [this] {
+    if (alive_ && stranded_left_us() == 0) log_.cut_off(false);
   });
 }
 

@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "engine/ownership.hpp"
@@ -56,6 +57,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
     bool strict = false;  ///< every read is linearizable
     std::size_t cached_bytes = 0;
     std::uint64_t deadline_ms = 30'000;
+    std::uint32_t known_rules = newest_rules;
   };
 
   process(const surroundings& around, const options& o);
@@ -71,15 +73,20 @@ class process final : public shard_host, public log_reader, public ownership_hos
   bool alive() const noexcept { return alive_; }
   void pause(std::uint64_t us);
   bool paused() const noexcept { return pause_left_us() > 0; }
-  std::uint64_t pause_left_us() const noexcept {
-    const std::uint64_t now_us = around_.time.now_us();
-    return now_us < paused_until_us_ ? paused_until_us_ - now_us : 0;
-  }
+  /// It does not reach the log for so long; what it sends meanwhile may arrive afterwards.
+  void strand(std::uint64_t us);
+  std::uint64_t pause_left_us() const noexcept { return left_us(paused_until_us_); }
+  std::uint64_t stranded_left_us() const noexcept { return left_us(stranded_until_us_); }
+  /// Works on the partition whoever owns it, until release().
+  void usurp(partition_id partition);
+  void release(partition_id partition);
   /// Hands its partitions over; left() when that is done.
   void leave();
   bool left() const noexcept { return decides_.left(); }
   bool leaving() const noexcept { return leaving_; }
   bool is_gateway() const noexcept { return options_.gateway; }
+  std::uint32_t known_rules() const noexcept { return options_.known_rules; }
+  void follow_rules(std::uint32_t version) { shard_.follow_rules(version); }
 
   /// nullptr: not a gateway, or dead. To be used within enter().
   gateway::http_handler* door() noexcept { return alive_ ? handler_.get() : nullptr; }
@@ -95,7 +102,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
   void round_finished(round& r) noexcept override { rounds_.push_back(&r); }
   void fetch_finished(fetch& f) noexcept override { fetches_.push_back(&f); }
   log_reader& reader() override { return *this; }
-  void gave_up(partition_id partition) override { decides_.gave_up(partition); }
+  void gave_up(partition_id partition, errc why) override { decides_.gave_up(partition, why); }
   // log_reader
   void on_followed(const follow_answer& answer) override { shard_.followed(answer); }
   void on_message(logged_message&& m) override;
@@ -106,6 +113,10 @@ class process final : public shard_host, public log_reader, public ownership_hos
   bool owns(partition_id partition) const override { return shard_.owns(partition); }
   void roll_called() noexcept override { roll_called_ = true; }
 
+  std::uint64_t left_us(std::uint64_t until_us) const noexcept {
+    const std::uint64_t now_us = around_.time.now_us();
+    return now_us < until_us ? until_us - now_us : 0;
+  }
   process_hook hook();
   void plan_timer();
   void turn();
@@ -124,7 +135,9 @@ class process final : public shard_host, public log_reader, public ownership_hos
 
   bool alive_ = true;
   bool leaving_ = false;
+  std::set<partition_id> usurped_;
   std::uint64_t paused_until_us_ = 0;
+  std::uint64_t stranded_until_us_ = 0;
   std::deque<std::function<void()>> waiting_;  ///< for the end of the pause
   bool woken_ = false;
   bool roll_called_ = false;

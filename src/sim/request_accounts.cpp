@@ -29,8 +29,14 @@ void request_accounts::command(const applied_message& m) {
   if (!fresh) {
     verdict_.expect(found->second.type == m.what.body.index(),
                     "request {} is two different commands", m.what.request);
+    // An id that a gateway drew is nobody's to ask again with.
+    const bool drawn = m.what.retention == retention::two_minutes;
+    verdict_.expect(!drawn || found->second.stamp_ms == m.what.logical_time_ms,
+                    "request {} of gateway {} is stamped {} and, repeated, {}", m.what.request,
+                    m.what.gateway, found->second.stamp_ms, m.what.logical_time_ms);
     return;
   }
+  found->second.stamp_ms = m.what.logical_time_ms;
   found->second.type = m.what.body.index();
   found->second.keep = m.what.retention;
   std::visit(read_command{found->second}, m.what.body);

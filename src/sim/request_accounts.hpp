@@ -43,6 +43,7 @@ struct request_account {
   entity_id entity;      ///< order, item or user
   std::int64_t amount = 0;
   retention keep = retention::none;
+  std::uint64_t stamp_ms = 0;  ///< of the first copy
   std::optional<sim::decision> decision;
 };
 

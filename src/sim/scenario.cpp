@@ -17,6 +17,22 @@ constexpr std::array<std::string_view, fault_count> fault_names{
 #undef X
 };
 
+constexpr std::string_view disaster_names[] = {
+#define X(name, text) #name,
+    SETTLE_DISASTER_LIST(X)
+#undef X
+};
+
+result<void> find_disaster(std::string_view wanted, const std::string& where,
+                           disaster_kind& found) {
+  const auto at = std::ranges::find(disaster_names, wanted);
+  if (at == std::end(disaster_names)) {
+    return error{errc::invalid, fmt::format("{}: there is no disaster '{}'", where, wanted)};
+  }
+  found = static_cast<disaster_kind>(at - std::begin(disaster_names));
+  return {};
+}
+
 /// Reads the keys of one table; whatever is not asked for is an error in the end.
 class table_reader {
  public:
@@ -87,6 +103,10 @@ std::string_view name(fault f) noexcept {
   return fault_names[static_cast<std::size_t>(f)];
 }
 
+std::string_view name(disaster_kind d) noexcept {
+  return disaster_names[static_cast<std::size_t>(d)];
+}
+
 result<scenario> load_scenario(const std::filesystem::path& file) {
   scenario made;
   made.name = file.stem().string();
@@ -102,14 +122,21 @@ result<scenario> load_scenario(const std::filesystem::path& file) {
     in.read("cached_bytes", made.cached_bytes);
     in.read("strict", made.strict);
     in.read("clients", made.clients);
+    in.read("read_ppm", made.read_ppm);
+    in.read("batch_init_ppm", made.batch_init_ppm);
     in.read("crowd", made.crowd);
     in.read("operations", made.operations);
     in.read("faults", made.faults);
     in.read("fault_every_ms", made.fault_every_ms);
     in.read("fault_most_ms", made.fault_most_ms);
     in.read("settle_within_ms", made.settle_within_ms);
+    std::string disaster = "none";
+    in.read("disaster", disaster);
     in.child("weights");
     if (auto read = in.finish(); !read) return read.error();
+    if (auto found = find_disaster(disaster, file.string(), made.disaster); !found) {
+      return found.error();
+    }
     if (const toml::node* weights = given.get("weights")) {
       if (auto read = read_weights(weights, file.string(), made); !read) return read.error();
     }

@@ -41,7 +41,10 @@ class store_half {
   void call(roll_call& request, std::uint64_t now_us);
   /// To what it was then, or as far back as it knows.
   void roll_back(std::uint64_t to_us);
-  void forget_leases() { roll_.leases.clear(); }
+  void forget_leases(bool members) {
+    roll_.leases.clear();
+    if (members) roll_.members.clear();
+  }
 
   checkpoint_position position(partition_id partition) const;
   /// Nothing if the key is absent. Valid until something changes.

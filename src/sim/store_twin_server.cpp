@@ -194,6 +194,9 @@ void store_server::execute(request& r, partition_commit& part) {
     r.lost = true;
   } else {
     const commit_outcome outcome = execute(r.half, part.batch);
+    if (faults.tear_ppm != 0 && outcome == commit_outcome::committed) {
+      clients_[r.session].known[part.batch.partition] = {part.batch.next, time_.now_us()};
+    }
     if (random_.chance(faults.answer_loss_ppm)) {
       r.lost = true;
     } else {
@@ -237,7 +240,23 @@ void store_server::execute_read(std::uint32_t number) {
       observer_.on_read(what.partition, what.position, key, what.values.back());
     }
   }
+  if (faults.tear_ppm != 0 && !r.lost) tear(r, what);
   answer(number, delay_us);
+}
+
+void store_server::tear(const request& r, const read_request& what) {
+  constexpr std::uint64_t soon_us = 2'000;
+  constexpr std::uint64_t long_ago_us = 200'000;
+  const std::uint64_t now_us = time_.now_us();
+  known_position& before = clients_[r.session].known[what.partition];
+  const known_position known = std::exchange(before, {what.position, now_us});
+  if (known.at_us == 0 || known.at_us + long_ago_us < now_us || known.position == what.position ||
+      !random_.chance(faults.tear_ppm)) {
+    return;
+  }
+  time_.after(random_.below(soon_us), [this, to_us = known.at_us] {
+    if (!split_) roll_back(to_us);
+  });
 }
 
 void store_server::call(std::uint32_t session, roll_call& what) {
@@ -325,8 +344,8 @@ void store_server::send_removals(client& c) {
   });
 }
 
-void store_server::forget_leases() {
-  for (store_half& half : halves_) half.forget_leases();
+void store_server::forget_leases(bool members) {
+  for (store_half& half : halves_) half.forget_leases(members);
 }
 
 }  // namespace settle::sim

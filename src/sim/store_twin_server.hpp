@@ -25,6 +25,9 @@ struct store_faults {
   std::uint32_t late_ppm = 0;            ///< executed when the client has given up
   std::uint64_t latest_us = 5'000'000;   ///< so long after that
   std::uint32_t removal_loss_ppm = 0;    ///< of marks (store_twin_half.hpp)
+  /// A read that another client's commit came before is answered, and then the store goes back to
+  /// what the reader knew.
+  std::uint32_t tear_ppm = 0;
 };
 
 class store_server {
@@ -43,7 +46,8 @@ class store_server {
   /// far back as is known (store_half::history_us).
   void roll_back(std::uint64_t to_us);
   /// As if every lease had ended.
-  void forget_leases();
+  /// With `members` nobody knows of the others until they call.
+  void forget_leases(bool members);
   /// A new store, empty.
   void wipe();
   /// The lowest watermark that the store can go back to, going back to `horizon_us` ago at most;
@@ -62,8 +66,14 @@ class store_server {
  private:
   friend class store_client;
 
+  /// What a client knows of a partition.
+  struct known_position {
+    checkpoint_position position;
+    std::uint64_t at_us = 0;
+  };
   struct client {
     process_hook to_process;
+    std::map<partition_id, known_position> known;  ///< only while tear_ppm is not 0
     bool alive = true;
     bool cut_off = false;
     bool found_full = false;
@@ -113,6 +123,7 @@ class store_server {
   commit_outcome execute(int half, const commit_batch& batch);
   void read(std::uint32_t session, read_request& what);
   void execute_read(std::uint32_t number);
+  void tear(const request& r, const read_request& what);
   void call(std::uint32_t session, roll_call& what);
   void execute_call(std::uint32_t number);
   void answer(std::uint32_t number, std::uint64_t delay_us);

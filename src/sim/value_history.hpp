@@ -42,7 +42,7 @@ class value_history {
   };
   std::string_view keep(std::string_view bytes);
 
-  std::pmr::monotonic_buffer_resource memory_{64 * 1024};
+  std::pmr::monotonic_buffer_resource memory_{4 * 1024};
   boost::unordered_flat_map<std::string_view, std::vector<version>, key_hash> keys_;
 };
 

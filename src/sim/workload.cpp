@@ -41,14 +41,14 @@ std::optional<http_call> workload::build() {
 
 http_call workload::mix() {
   if (random_.chance(options_.batch_init)) return overwrite();
-  const std::uint64_t drawn = random_.below(100);
+  if (random_.chance(options_.reads)) return find();
+  const std::uint64_t drawn = random_.below(91);
   if (drawn < 70) return checkout();
   if (drawn < 75) return change(route_id::add_funds, users_, 40);
   if (drawn < 79) return change(route_id::pay, users_, 30);
   if (drawn < 84) return change(route_id::add_stock, items_, 6);
   if (drawn < 87) return change(route_id::subtract_stock, items_, 6);
-  if (drawn < 91) return create_order();
-  return find();
+  return create_order();
 }
 
 /// Few rows, so that they are in use when the next one comes.

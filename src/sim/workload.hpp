@@ -18,6 +18,7 @@ struct workload_options {
   std::size_t orders = 120;            ///< made before anything else is done with them
   std::uint32_t keyed = 600'000;       ///< of a million operations, with an Idempotency-Key
   std::uint32_t unknown = 20'000;      ///< of a million ids, of something that does not exist
+  std::uint32_t reads = 90'000;        ///< of a million operations
   std::uint32_t batch_init = 10'000;   ///< of a million operations, a batch_init over a few ids
   std::uint64_t starting_money = 250;  ///< the most
   std::uint64_t starting_stock = 60;   ///< the most

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/mutation.hpp"
+#include "sim/disaster.hpp"
 
 namespace settle::sim {
 namespace {
@@ -24,6 +25,8 @@ system_description describe(const scenario& s, std::uint64_t seed) {
 workload_options load_of(const scenario& s) {
   workload_options made;
   made.orders = std::max<std::size_t>(20, s.operations / 8);
+  made.reads = s.read_ppm;
+  made.batch_init = s.batch_init_ppm;
   return made;
 }
 
@@ -54,6 +57,17 @@ outcome world::play() {
                                   scenario_.operations));
   }
   end_faults();
+  if (scenario_.disaster == disaster_kind::none) {
+    come_to_rest();
+  } else {
+    suffer_disaster();
+  }
+  return {options_.seed,       oracle_.failure(), requests(),       chaos_.begun(),
+          witness_.messages(), time_.now_us(),    witness_.digest()};
+}
+
+void world::come_to_rest() {
+  for (const auto& c : clients_) c->finish();
   std::optional<std::string> why;
   const auto rest = [&] { return !(why = unrest()); };
   const std::uint64_t within_us = longest_pause_us() + scenario_.settle_within_ms * 1'000;
@@ -62,8 +76,24 @@ outcome world::play() {
                                   scenario_.settle_within_ms / 1'000, *why));
   }
   if (!failed()) check_at_rest();
-  return {options_.seed,       oracle_.failure(), requests(),       chaos_.begun(),
-          witness_.messages(), time_.now_us(),    witness_.digest()};
+}
+
+/// The clients go on; what they ask of damaged partitions stays without an answer.
+void world::suffer_disaster() {
+  constexpr std::uint64_t at_least_us = 5'000'000;
+  if (failed()) return;
+  disaster what(*this, scenario_.disaster);
+  what.strike(draw_);
+  const std::uint64_t begin_us = time_.now_us();
+  std::optional<std::string> why;
+  const auto contained = [&] {
+    why = what.not_contained();
+    return !why && time_.now_us() > begin_us + at_least_us;
+  };
+  if (!run_until(contained, scenario_.settle_within_ms * 1'000) && !failed()) {
+    oracle_.violation(fmt::format("{} s after the disaster {}", scenario_.settle_within_ms / 1'000,
+                                  why.value_or("time stands still")));
+  }
 }
 
 bool world::run_until(const std::function<bool()>& done, std::uint64_t most_us) {
@@ -81,12 +111,11 @@ void world::end_faults() {
   say("all faults end");
   chaos_.end();
   for (const auto& p : processes_) {
-    if (p->alive() && p->leaving()) kill(*p);
+    if (p->alive() && (p->leaving() || too_old(*p))) kill(*p);
   }
   // Who stands still comes back when nobody needs it any more.
-  while (living(false) < scenario_.workers) add_worker();
+  while (living(false) < scenario_.workers) add_worker(newest_rules);
   while (living(true) < scenario_.gateways) add_gateway();
-  for (const auto& c : clients_) c->finish();
 }
 
 std::vector<partition_id> world::partitions() const {
@@ -111,7 +140,7 @@ std::string world::owners_of(partition_id id) const {
 }
 
 std::optional<std::string> world::unrest() {
-  if (longest_pause_us() > 0) return "a process stands still";
+  if (longest_pause_us() > 0) return "a process stands still, or alone";
   for (const partition_id id : partitions()) {
     const offset stored = store_.half(0).position(id).watermark;
     if (stored != oracle_.end_of(id)) {
@@ -176,7 +205,8 @@ std::size_t world::living(bool gateway) const {
 std::uint64_t world::longest_pause_us() const {
   std::uint64_t longest = 0;
   for (const auto& p : processes_) {
-    if (p->alive()) longest = std::max(longest, p->pause_left_us());
+    if (!p->alive()) continue;
+    longest = std::max({longest, p->pause_left_us(), p->stranded_left_us()});
   }
   return longest;
 }
@@ -200,7 +230,7 @@ process* world::any_gateway(random& draw) {
   return any(draw, true);
 }
 
-void world::start(std::uint8_t roles, bool gateway) {
+void world::start(std::uint8_t roles, bool gateway, std::uint32_t known_rules) {
   process::options each;
   // Random as in the product: what orders or hashes by it must not see a pattern.
   each.id = draw_.next() | 1;
@@ -208,16 +238,43 @@ void world::start(std::uint8_t roles, bool gateway) {
   each.gateway = gateway;
   each.strict = scenario_.strict;
   each.cached_bytes = scenario_.cached_bytes;
-  say(fmt::format("process {} starts{}", each.id, gateway ? ", a gateway" : ""));
+  each.known_rules = known_rules;
+  say(fmt::format("process {} starts{}", each.id,
+                  gateway                      ? ", a gateway"
+                  : known_rules < newest_rules ? ", an old program"
+                                               : ""));
   processes_.push_back(std::make_unique<process>(surroundings{time_, draw_, log_, store_}, each));
 }
 
 void world::add_worker() {
-  start(all_roles, false);
+  add_worker(draw_.one_in(4) ? 1 : newest_rules);
+}
+
+void world::add_worker(std::uint32_t known_rules) {
+  start(all_roles, false, known_rules);
+  processes_.back()->follow_rules(rules_);
 }
 
 void world::add_gateway() {
-  start(0, true);
+  start(0, true, newest_rules);
+}
+
+/// Such a process owns nothing.
+bool world::too_old(const process& p) const {
+  return !p.is_gateway() && p.known_rules() < rules_;
+}
+
+void world::switch_rules() {
+  rules_ = newest_rules;
+  add_worker(rules_);
+  for (const auto& p : processes_) {
+    if (!p->alive() || p->is_gateway()) continue;
+    if (too_old(*p)) {
+      if (draw_.one_in(2)) kill(*p);
+    } else {
+      p->enter([p = p.get(), to = rules_] { p->follow_rules(to); });
+    }
+  }
 }
 
 void world::kill(process& p) {
@@ -225,6 +282,13 @@ void world::kill(process& p) {
   p.kill();
   if (!p.is_gateway()) return;
   for (const auto& c : clients_) c->gateway_died(p.id());
+}
+
+void world::restart_workers() {
+  for (const auto& p : processes_) {
+    if (p->alive() && !p->is_gateway()) kill(*p);
+  }
+  for (std::uint16_t i = 0; i < scenario_.workers; ++i) add_worker(newest_rules);
 }
 
 void world::trim_log(std::uint64_t horizon_us) {

@@ -58,8 +58,14 @@ class world final : public gateway_door {
   void kill(process& p);
   void add_worker();
   void add_gateway();
+  void restart_workers();
+  /// The log of this partition is not what it was: nothing that it has from now on is right.
+  void forget_truth(partition_id id) { oracle_.forget(id); }
+  std::vector<partition_id> partitions() const;
   /// Below what the store can go back to within the horizon.
   void trim_log(std::uint64_t horizon_us);
+  /// To the newest rules, for good. At least one process knows them.
+  void switch_rules();
   void begin_crowd();
   void end_crowd();
   void say(const std::string& what) { witness_.say(what); }
@@ -71,8 +77,9 @@ class world final : public gateway_door {
   process* any(random& draw, bool gateway);
   std::size_t living(bool gateway) const;
   std::uint64_t longest_pause_us() const;
-  void start(std::uint8_t roles, bool gateway);
-  std::vector<partition_id> partitions() const;
+  void start(std::uint8_t roles, bool gateway, std::uint32_t known_rules);
+  void add_worker(std::uint32_t known_rules);
+  bool too_old(const process& p) const;
   bool failed() const { return oracle_.failure().has_value(); }
   std::uint64_t requests() const;
   std::string owners_of(partition_id id) const;
@@ -80,6 +87,8 @@ class world final : public gateway_door {
   std::optional<std::string> unrest();
   /// False: it was not done in time, or something failed.
   bool run_until(const std::function<bool()>& done, std::uint64_t most_us);
+  void come_to_rest();
+  void suffer_disaster();
   void end_faults();
   void check_at_rest();
 
@@ -94,6 +103,7 @@ class world final : public gateway_door {
   judge judge_;
   workload workload_;
   chaos chaos_;
+  std::uint32_t rules_ = 1;                          ///< that are to be in force
   std::vector<std::unique_ptr<process>> processes_;  ///< dead ones too: what they sent is under way
   std::vector<std::unique_ptr<clients>> clients_;    ///< the usual ones, then crowds
 };

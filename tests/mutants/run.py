@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plants each mistake of tests/mutants/mutants.toml in the simulator, which must find it.
 
-usage: tests/mutants/run.py [NAME...]     all by default; REQUIRES: build/sim/simulate
+usage: tests/mutants/run.py [NAME...]     all by default; REQUIRES: build/sim/simulate, exhaust
 
 Prints a line each: the histories it took, the seconds, and what was noticed. Exit code 1 if one
 was not found within its time, or if the simulator knows a mistake that the list says nothing of.
@@ -18,6 +18,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SIMULATE = ROOT / "build" / "sim" / "simulate"
+EXHAUST = ROOT / "build" / "sim" / "exhaust"
 SECONDS = 60  # for each, at most
 HISTORIES = 100_000  # more than fit in that time
 
@@ -29,6 +30,8 @@ def known():
 
 
 def plant(name, options):
+    if "world" in options:
+        return plant_in_world(name, options["world"])
     command = [SIMULATE, "--mutation", name, "--seeds", f"1..{HISTORIES}", "--jobs", "1",
                "--twice", "0"]
     if "scenario" in options:
@@ -47,6 +50,21 @@ def plant(name, options):
     seed = re.search(r"the history of seed (\d+) ended the process", done.stderr)
     if checked and seed:
         return True, seconds, seed[1], "CHECK: " + checked[1]
+    return False, seconds, "", (done.stderr or done.stdout).strip()[-200:]
+
+
+def plant_in_world(name, world):
+    """Where no random history shows it: every interleaving of a small world does."""
+    begin = time.monotonic()
+    try:
+        done = subprocess.run([EXHAUST, world, "--mutation", name, "--jobs", "1"], text=True,
+                              capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return False, SECONDS, "", f"not found in {SECONDS} s"
+    seconds = time.monotonic() - begin
+    what = re.search(r"^violation in \S+, step \d+: (.*)", done.stdout, re.MULTILINE)
+    if done.returncode == 0 and what:
+        return True, seconds, "all", f"world {world}: {what[1]}"
     return False, seconds, "", (done.stderr or done.stdout).strip()[-200:]
 
 

@@ -116,13 +116,7 @@ result<void> partition::apply(offset at, std::uint64_t time_ms, const message& m
   } else if (const auto* tick = std::get_if<body::tick>(&m.body)) {
     apply_tick(*tick);
   } else if (const auto* rules = std::get_if<body::set_rules>(&m.body)) {
-    if (rules->version > newest_rules) {
-      return error{errc::incompatible, id().text() + ": rules version " +
-                                           std::to_string(rules->version) +
-                                           " is in force; this program knows up to " +
-                                           std::to_string(newest_rules) + ": run a newer one"};
-    }
-    work_.meta.rules = rules->version;
+    if (auto status = apply_rules(rules->version); !status) return status;
   } else {
     apply_link_message(m);
   }
@@ -263,6 +257,22 @@ void partition::run_event(const message& m) {
                  [&](const auto&) {},
              },
              m.body);
+}
+
+result<void> partition::check_rules(std::uint32_t version) const {
+  if (version <= work_.known_rules || mutated(mutation::guess_rules)) return {};
+  return error{errc::incompatible, id().text() + " follows rules version " +
+                                       std::to_string(version) + ", this program knows up to " +
+                                       std::to_string(work_.known_rules) + ": run a newer one"};
+}
+
+/// Rules do not go back: several owners may have asked for the switch.
+result<void> partition::apply_rules(std::uint32_t version) {
+  if (version <= work_.meta.rules) return {};
+  if (auto status = check_rules(version); !status) return status;
+  work_.meta.rules = version;
+  work_.mix(version);
+  return {};
 }
 
 void partition::apply_tick(const body::tick& tick) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "core/exactly_once/commit_batch.hpp"
 #include "core/exactly_once/workspace.hpp"
@@ -22,13 +23,15 @@
 
 namespace settle {
 
-/// The newest version of the rules that this build knows.
-inline constexpr std::uint32_t newest_rules = 1;
+/// The newest version of the rules that this build knows. The simulator's builds know one more,
+/// which only counts otherwise (workspace::next_number), so that a switch can be tried.
+inline constexpr std::uint32_t newest_rules = limits::sized<std::uint32_t>(1, 2);
 
 class partition {
  public:
   /// `owner` is the token that this owner's commits carry.
-  partition(partition_id self, const partition_counts& counts, std::uint64_t owner);
+  partition(partition_id self, const partition_counts& counts, std::uint64_t owner,
+            std::uint32_t known_rules = newest_rules);
 
   partition_id id() const noexcept { return work_.self(); }
 
@@ -80,6 +83,8 @@ class partition {
   const checkpoint_position& position() const noexcept { return position_; }
   std::uint64_t logical_time_ms() const noexcept { return work_.meta.logical_time_ms; }
   std::uint64_t owner() const noexcept { return owner_; }
+  /// The version of apply in force.
+  std::uint32_t rules() const noexcept { return work_.meta.rules; }
   /// Requests are recorded that a tick may let expire.
   bool has_expiring() const noexcept;
   std::size_t open_operations() const noexcept {
@@ -97,6 +102,9 @@ class partition {
   void apply_command(const message& m);
   void apply_link_message(const message& m);
   void apply_tick(const body::tick& tick);
+  result<void> apply_rules(std::uint32_t version);
+  /// errc::incompatible: this program does not know them.
+  result<void> check_rules(std::uint32_t version) const;
   void forget_expired(retention keep);
   void run_order_command(const message& m, const waiting_request& from);
   void run_stock_command(const message& m, const waiting_request& from);

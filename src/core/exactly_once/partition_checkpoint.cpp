@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutation.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/exactly_once/partition.hpp"
 #include "core/message_codec.hpp"
@@ -25,8 +26,10 @@ error corrupt(partition_id id, const char* what) {
 
 }  // namespace
 
-partition::partition(partition_id self, const partition_counts& counts, std::uint64_t owner)
+partition::partition(partition_id self, const partition_counts& counts, std::uint64_t owner,
+                     std::uint32_t known_rules)
     : work_(self, counts), owner_(owner) {
+  work_.known_rules = known_rules;
   if (self.service == service::order) orders_.emplace(work_);
   to_load_.push_back(checkpoint_key::meta());
   for (partition_id peer : peers_of(self, counts)) to_load_.push_back(checkpoint_key::link(peer));
@@ -67,12 +70,9 @@ result<void> partition::load_meta(std::span<const std::optional<std::string>> va
   if (!stored_meta) return {};  // a partition without a checkpoint starts empty
   const auto meta = decode_meta(*stored_meta);
   if (!meta) return corrupt(id(), "the meta record");
-  if (meta->rules > newest_rules) {
-    return error{errc::incompatible, id().text() + " follows rules version " +
-                                         std::to_string(meta->rules) +
-                                         ", which this program does not know: run a newer one"};
-  }
+  if (auto status = check_rules(meta->rules); !status) return status;
   work_.meta = *meta;
+  if (mutated(mutation::forget_rules)) work_.meta.rules = 1;
   position_ = {meta->watermark, meta->digest, meta->owner};
   for (std::size_t i = 0; i < peers.size(); ++i) {
     const std::optional<std::string>& stored_link = values[i + 1];

@@ -289,12 +289,41 @@ TEST(partition, refusal_of_a_line_that_was_never_asked_for_still_ends_the_attemp
   EXPECT_EQ(s.replies.at({9, 1}).code, answer_code::out_of_stock);
 }
 
-TEST(partition, rules_of_the_future_halt_it) {
-  shop s;
+message rules_message(std::uint32_t version) {
   message m;
   m.source = m.destination = stock;
-  m.body = body::set_rules{newest_rules + 1};
-  const auto status = s.at(stock).apply(offset{99}, 1, m);
+  m.body = body::set_rules{version};
+  return m;
+}
+
+TEST(partition, rules_of_the_future_halt_it) {
+  shop s;
+  const auto status = s.at(stock).apply(offset{99}, 1, rules_message(newest_rules + 1));
+  ASSERT_TRUE(status.has_error());
+  EXPECT_EQ(status.error().code, errc::incompatible);
+}
+
+TEST(partition, rules_do_not_go_back) {
+  shop s;
+  s.at(stock).apply(offset{98}, 1, rules_message(newest_rules)).value();
+  s.at(stock).apply(offset{99}, 1, rules_message(newest_rules - 1)).value();
+  EXPECT_EQ(s.at(stock).rules(), newest_rules);
+}
+
+TEST(partition, checkpoint_with_rules_of_the_future_is_not_loaded) {
+  shop s;
+  partition newer(stock, {1, 1, 1}, 7, newest_rules + 1);
+  newer.load(std::vector<std::optional<std::string>>(newer.keys_to_load().size())).value();
+  newer.apply(offset{1}, 1, rules_message(newest_rules + 1)).value();
+  newer.end_record(1);
+  const commit_batch written = newer.take_commit();
+  partition older(stock, {1, 1, 1}, 8);
+  std::vector<std::optional<std::string>> values(older.keys_to_load().size());
+  change_reader changes(written.changes);
+  for (checkpoint_change change; changes.next(change);) {
+    if (change.key == checkpoint_key::meta()) values.front() = std::string(change.value);
+  }
+  const auto status = older.load(values);
   ASSERT_TRUE(status.has_error());
   EXPECT_EQ(status.error().code, errc::incompatible);
 }

@@ -5,6 +5,7 @@
 // One workspace a partition, one thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -78,7 +79,8 @@ class workspace {
   /// A number that this partition never used before: attempts, operations, generations.
   std::uint64_t next_number() noexcept {
     if (mutated(mutation::reuse_attempts) && meta.last_number >= 40) meta.last_number = 0;
-    return ++meta.last_number;
+    meta.last_number += limits::sized<std::uint32_t>(1, followed_rules());
+    return meta.last_number;
   }
   /// The appender's clock in the record that is applied, for display.
   std::uint64_t time_ms() const noexcept { return time_ms_; }
@@ -115,6 +117,7 @@ class workspace {
   void acknowledged(link& from, std::uint64_t number);
   bool request_table_full() const noexcept;
 
+  std::uint32_t known_rules = 1;  ///< the newest version that this program can apply
   partition_meta meta;
   value_table values;
   std::map<partition_id, link> links;
@@ -122,6 +125,12 @@ class workspace {
   std::optional<std::string> corrupt;
 
  private:
+  std::uint32_t followed_rules() const noexcept {
+    if (mutated(mutation::rules_at_once)) return known_rules;
+    // What a program does not know it cannot do.
+    if (mutated(mutation::guess_rules)) return std::min(known_rules, meta.rules);
+    return meta.rules;
+  }
   message& new_output(partition_id to, const trace_context& trace);
   void mix_output(partition_id to, std::size_t type) noexcept;
   void record_answer(const waiting_request& to, const answer& what);
