@@ -385,10 +385,8 @@ void feed::begin_replies(std::uint32_t partition) {
 void feed::take_reply(const rd_kafka_message_t& m) {
   if (m.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     health_.failed(std::string("replies: ") + rd_kafka_message_errstr(&m));
-    // Replies may be lost, so there is nothing to find out.
-    if (m.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-      begin_replies(static_cast<std::uint32_t>(m.partition));
-    }
+    // Replies may be lost, so there is nothing to find out. Not at once: it may be the same again.
+    if (m.partition >= 0) failed_replies_.push_back(static_cast<std::uint32_t>(m.partition));
     return;
   }
   // The key is the gateway: what is for others costs no more than this.
@@ -410,6 +408,7 @@ void feed::on_clock() {
   if (now_ms < next_clock_ms_) return;
   next_clock_ms_ = now_ms + clock_ms;
   rd_kafka_poll(client_.get(), 0);
+  for (const std::uint32_t partition : std::exchange(failed_replies_, {})) begin_replies(partition);
   for (const auto& [partition, f] : followings_) {
     if (f->state == following::phase::opening && f->until_ms <= now_ms) doubt(*f);
   }

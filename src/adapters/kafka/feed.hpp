@@ -111,7 +111,8 @@ class feed {
   std::vector<log_reader*> to_flush_;
   std::vector<rd_kafka_message_t*> batch_;
   source replies_{*this};
-  std::vector<bool> reply_partitions_;  ///< that are read
+  std::vector<bool> reply_partitions_;         ///< that are read
+  std::vector<std::uint32_t> failed_replies_;  ///< of these, to begin again
   std::map<std::uint64_t, reply_reader*> gateways_;
 
   std::thread thread_, asking_;

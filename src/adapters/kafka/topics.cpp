@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "adapters/kafka/admin.hpp"
 #include "base/check.hpp"
@@ -127,10 +128,13 @@ class survey {
   void start() {
     for (std::size_t t = 0; t < service_count; ++t) {
       for (std::uint32_t p = 0; p < topics_.partitions[t]; ++p) {
-        rd_kafka_consume_start_queue(handles_[t], static_cast<std::int32_t>(p),
-                                     RD_KAFKA_OFFSET_BEGINNING, records_.get());
+        start(t, p);
       }
     }
+  }
+  void start(std::size_t topic, std::uint32_t partition) {
+    rd_kafka_consume_start_queue(handles_[topic], static_cast<std::int32_t>(partition),
+                                 RD_KAFKA_OFFSET_BEGINNING, records_.get());
   }
   void stop() {
     for (std::size_t t = 0; t < service_count; ++t) {
@@ -153,7 +157,10 @@ class survey {
       if (writer_) writer_->poll();
       rd_kafka_poll(client_, 0);
       const owned<rd_kafka_message_t> m(rd_kafka_consume_queue(records_.get(), 50));
-      if (!m) continue;
+      if (!m) {
+        begin_again();
+        continue;
+      }
       if (auto taken = take(*m); !taken) return taken;
     }
     return {};
@@ -173,7 +180,10 @@ class survey {
                                       " were deleted, and with them the name of the log"};
     }
     if (m.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // E.g. a broker that was not yet told of a new topic. The library then gives the partition
+      // up.
       health_.failed(name + ": " + rd_kafka_message_errstr(&m));
+      failed_.emplace_back(topic, partition);
       return {};
     }
     auto record = record_reader::open({static_cast<const char*>(m.payload), m.len});
@@ -190,6 +200,13 @@ class survey {
     --left_;
     stop(topic, partition);  // or all of it would be read
     return {};
+  }
+
+  void begin_again() {
+    for (const auto& [topic, partition] : std::exchange(failed_, {})) {
+      stop(topic, partition);
+      start(topic, partition);
+    }
   }
 
   /// Others may do so as well; the first one counts.
@@ -210,6 +227,7 @@ class survey {
   health& health_;
   owned<rd_kafka_queue_t> records_;
   std::unique_ptr<sender> writer_;
+  std::vector<std::pair<std::size_t, std::uint32_t>> failed_;  ///< topics and partitions
   std::size_t left_ = 0;
 };
 
