@@ -64,6 +64,7 @@ step_unit() { ctest --test-dir build/release "${ctest_options[@]}" -LE servers; 
 
 # One after the other: what they measure and time out on is not shared.
 step_servers() {
+  run_pytest tests/servers
   ctest --test-dir build/release --output-on-failure --no-tests=error --timeout 900 -L servers
 }
 
