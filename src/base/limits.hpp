@@ -64,8 +64,8 @@ inline constexpr std::size_t record_weight =
 inline constexpr std::size_t stored_record_bytes = 900'000;     ///< the longest that is read
 inline constexpr std::size_t unsent_bytes = 128 * 1024 * 1024;  ///< of a process; then dropped
 inline constexpr std::size_t unsent_partition_bytes = 8 * 1024 * 1024;  ///< for one partition
-inline constexpr std::uint64_t unsent_ms = 5'000;  ///< older records are dropped
-inline constexpr std::uint64_t follow_ms = 1'000;  ///< then a log that says nothing is unavailable
+inline constexpr std::uint64_t unsent_ms = 10'000;  ///< older records are dropped
+inline constexpr std::uint64_t follow_ms = 1'000;   ///< then a log that says nothing is unavailable
 
 // The gateway.
 inline constexpr std::size_t pending_requests = 50'000;  ///< of a gateway, default; then 429

@@ -19,7 +19,8 @@ double seconds(time_point::duration d) {
 }
 
 /// Follows partitions as an owner does: again after an error, from the last record that it has,
-/// which must come first. What it sees must be in order: `number` grows within a partition.
+/// which must come first. What it sees must be in order: messages may be missing or come again, but
+/// none comes for the first time behind one that was said later.
 class owner final : public log_reader {
  public:
   owner(settle::log& log, std::vector<partition_id> partitions) : log_(log) {
@@ -52,9 +53,16 @@ class owner final : public log_reader {
       return;
     }
     EXPECT_GT(*m.at, s.at);
-    EXPECT_GT(number, s.number) << "out of order, or twice";
-    s.gaps += number - s.number - 1;
-    s.number = number;
+    if (s.had.size() <= number) s.had.resize(2 * number + 1);
+    const bool again = s.had[number];
+    EXPECT_TRUE(again || number > s.number) << number << " came behind " << s.number;
+    s.had[number] = true;
+    if (again) {
+      ++s.repeats;
+    } else {
+      s.gaps += number > s.number ? number - s.number - 1 : 0;
+      s.number = std::max(s.number, number);
+    }
     s.at = *m.at;
     s.checksum = m.checksum;
     const auto now = std::chrono::steady_clock::now();
@@ -69,7 +77,8 @@ class owner final : public log_reader {
     bool verify = false, failed = false;
     std::optional<error> failure;
     offset at;
-    std::uint64_t checksum = 0, number = 0, count = 0, gaps = 0;
+    std::uint64_t checksum = 0, number = 0, count = 0, gaps = 0, repeats = 0;
+    std::vector<bool> had;  ///< by number
     time_point last_time;
     time_point::duration pause{};  ///< the longest between two records
   };
@@ -87,6 +96,12 @@ class owner final : public log_reader {
     const std::lock_guard lock(mutex_);
     std::uint64_t all = 0;
     for (const auto& [p, s] : seen_) all += s.gaps;
+    return all;
+  }
+  std::uint64_t repeats() {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t all = 0;
+    for (const auto& [p, s] : seen_) all += s.repeats;
     return all;
   }
   std::uint64_t failures() const { return failures_; }
@@ -201,10 +216,11 @@ class kafka_faults : public testing::Test {
   void tell(const char* what, owner& seen, const talker& by, const kafka_log& log) {
     const kafka_statistics now = log.count();
     std::printf(
-        "%s: longest pause %.2f s, %llu of %llu lost, "
+        "%s: longest pause %.2f s, %llu of %llu lost, %llu twice, "
         "%llu follows failed, longest call %.2f ms, producers replaced %llu\n",
         what, seconds(seen.longest_pause()), static_cast<unsigned long long>(seen.gaps()),
         static_cast<unsigned long long>(by.said() * all.size()),
+        static_cast<unsigned long long>(seen.repeats()),
         static_cast<unsigned long long>(seen.failures()), 1'000 * seconds(by.longest_call()),
         static_cast<unsigned long long>(now.producers_replaced));
   }
@@ -227,13 +243,11 @@ TEST_F(kafka_faults, killed_leader_costs_seconds_and_no_order) {
   control("start " + leader);
   EXPECT_TRUE(goes_on(seen, by));
   by.stop();
-  logs.wait_until([&] {
-    return std::ranges::all_of(all, [&](auto p) { return seen.seen(p).number == by.said(); });
-  });
+  logs.wait_until([&] { return a->log().count().unsent_bytes == 0; });
+  logs.wait_for_silence();
   tell("killed leader", seen, by, a->log());
   EXPECT_LT(seconds(seen.longest_pause()), 10);
   EXPECT_LT(seconds(by.longest_call()), 0.5) << "nothing waits for a broker";
-  for (const partition_id p : all) EXPECT_EQ(seen.seen(p).number, by.said()) << p.text();
   expect_same_when_read_again(seen);
 }
 
@@ -253,9 +267,8 @@ TEST_F(kafka_faults, leader_that_stands_still_costs_seconds_and_no_order) {
   control("cont " + leader);
   EXPECT_TRUE(goes_on(seen, by));
   by.stop();
-  logs.wait_until([&] {
-    return std::ranges::all_of(all, [&](auto p) { return seen.seen(p).number == by.said(); });
-  });
+  logs.wait_until([&] { return a->log().count().unsent_bytes == 0; });
+  logs.wait_for_silence();
   tell("leader that stands still", seen, by, a->log());
   EXPECT_LT(pause, 15);
   EXPECT_LT(seconds(by.longest_call()), 0.5) << "nothing waits for a broker";
@@ -269,7 +282,7 @@ TEST_F(kafka_faults, cluster_that_is_gone_for_a_while_is_found_again) {
   ASSERT_TRUE(goes_on(seen, by));
   EXPECT_TRUE(a->log().count().reachable);
   for (const char* server : {"1", "2", "3"}) control(std::string("stop ") + server);
-  std::this_thread::sleep_for(7s);
+  std::this_thread::sleep_for(12s);
   const kafka_statistics without = a->log().count();
   EXPECT_FALSE(without.reachable);
   EXPECT_FALSE(without.last_error.empty());
@@ -277,7 +290,7 @@ TEST_F(kafka_faults, cluster_that_is_gone_for_a_while_is_found_again) {
   for (const char* server : {"1", "2", "3"}) control(std::string("cont ") + server);
   EXPECT_TRUE(goes_on(seen, by));
   by.stop();
-  tell("cluster gone for 7 s", seen, by, a->log());
+  tell("cluster gone for 12 s", seen, by, a->log());
   EXPECT_LT(seconds(by.longest_call()), 0.5) << "nothing waits for a broker";
   EXPECT_TRUE(a->log().count().reachable);
   expect_same_when_read_again(seen);
