@@ -25,7 +25,9 @@ struct logged_message {
   std::uint64_t following = 0;  ///< the number that was given to log::follow
 };
 
-/// The answer to log::follow, before the first message.
+/// The answer to log::follow, before the first message. A second one, unavailable, if the log has
+/// been trimmed beyond what comes next for this reader, who must load a newer checkpoint: nothing
+/// is ever left out.
 struct follow_answer {
   partition_id partition;
   std::uint64_t following = 0;
