@@ -25,13 +25,14 @@ struct logged_message {
   std::uint64_t following = 0;  ///< the number that was given to log::follow
 };
 
-/// The answer to log::follow, before the first message. A second one, unavailable, if the log has
-/// been trimmed beyond what comes next for this reader, who must load a newer checkpoint: nothing
-/// is ever left out.
+/// The answer to log::follow, before the first message. A second one, with an error, may end what
+/// the first one began: unavailable if the log has been trimmed beyond what comes next for this
+/// reader, who must load a newer checkpoint; nothing is ever left out.
 struct follow_answer {
   partition_id partition;
   std::uint64_t following = 0;
-  /// unavailable: not now, follow again later. corrupt: never, e.g. the log ends before `from`.
+  /// unavailable: not now, follow again later. corrupt, incompatible: never, e.g. the log ends
+  /// before `from`.
   result<void> status;
   request_id identity;  ///< of the log that the offsets count in
   offset first;         ///< the oldest record that is still there; the next one's if there is none
@@ -67,7 +68,8 @@ class log {
 
   /// Appends to the log of m.destination. Never waits.
   virtual void append(message&& m, std::uint64_t time_ms) = 0;
-  /// Ends a record: what was appended since by this thread may be sent.
+  /// Ends a record: what was appended since by this thread may be sent. Where a receiver could not
+  /// commit all of it at once (limits::record_bytes, record_weight) it becomes several.
   virtual void flush() = 0;
 
   /// Delivers the record at `from`, so that the reader sees that it is the one it knows, and
@@ -79,7 +81,9 @@ class log {
   /// Nothing more of this partition is wanted.
   virtual void unfollow(partition_id partition) = 0;
 
+  /// Needs no flush.
   virtual void send_reply(const reply& r) = 0;
+  /// Replies that are sent from now on, or a moment later; there is no end of it.
   virtual void follow_replies(std::uint64_t gateway, reply_reader& reader) = 0;
 };
 

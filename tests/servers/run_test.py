@@ -1,0 +1,138 @@
+"""The runner of real servers: what it tells the program, and that nothing is left behind."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# Two servers that listen, print where they are, and end only when they are killed.
+DEPLOYMENT = f"""
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {str(HERE)!r})
+import run
+from deployment import Deployment
+from processes import accepts
+
+class Listeners(Deployment):
+    @classmethod
+    def arguments(cls, parser):
+        parser.add_argument("--broken", action="store_true")
+    def __init__(self, workplace, broken=False):
+        super().__init__(workplace)
+        self.code = "print('out of order', flush=True); exit(3)" if broken else (
+            "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1])));"
+            "time.sleep(600)")
+    def start(self):
+        for number in (1, 2):
+            port = self.workplace.free_port()
+            self.nodes.append(self.workplace.server(
+                f"listener-{{number}}", (sys.executable, "-c", self.code, port),
+                lambda port=port: accepts(port)))
+            self.nodes[-1].start()
+    @property
+    def url(self):
+        return "listeners://" + ",".join(str(n.popen.pid) for n in self.nodes)
+
+run.DEPLOYMENTS["listeners"] = ("deployments", "Listeners")
+sys.modules["deployments"] = sys.modules["__main__"]
+sys.exit(run.main())
+"""
+
+# Asks for each of its arguments and prints the answers.
+PROGRAM = """
+import os, socket, sys
+print(os.environ["SETTLE_TEST_URL"], flush=True)
+control = socket.socket(socket.AF_UNIX)
+control.connect(os.environ["SETTLE_TEST_CONTROL"])
+lines = control.makefile("rw")
+for line in sys.argv[1:]:
+    print(line, file=lines, flush=True)
+    print(lines.readline().strip(), flush=True)
+"""
+
+
+@pytest.fixture
+def runner(tmp_path):
+    script = tmp_path / "runner.py"
+    script.write_text(textwrap.dedent(DEPLOYMENT))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    def start(*arguments):
+        return subprocess.Popen(
+            [sys.executable, script, "listeners", *arguments], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(scratch)})
+    start.scratch = scratch
+    return start
+
+
+def servers(line):
+    return [int(pid) for pid in line.removeprefix("listeners://").split(",")]
+
+
+def is_alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_until_gone(pids, seconds=10):
+    until = time.monotonic() + seconds
+    while any(map(is_alive, pids)):
+        assert time.monotonic() < until, f"{pids} are still there"
+        time.sleep(0.02)
+
+
+def test_exit_code_is_the_programs_and_everything_is_gone(runner):
+    process = runner("--", sys.executable, "-c",
+                     "import os; print(os.environ['SETTLE_TEST_URL']); raise SystemExit(7)")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 7
+    assert len(servers(out)) == 2
+    wait_until_gone(servers(out))
+    assert not list(runner.scratch.iterdir())
+
+
+def test_program_may_ask_for_faults(runner):
+    process = runner("--", sys.executable, "-c", PROGRAM, "count", "kill 1", "kill 1", "start 1",
+                     "start 1", "stop 2", "cont 2", "end 2", "stop 2", "burn 1", "kill 3", "kill", "")
+    out, _ = process.communicate(timeout=60)
+    answers = out.splitlines()[1:]
+    assert process.returncode == 0
+    assert [a.split()[0] for a in answers] == (
+        ["ok"] * 4 + ["error"] + ["ok"] * 3 + ["error"] * 5)
+    assert answers[0] == "ok 2"
+    assert "is running" in answers[4]
+    assert "no verb 'burn'" in answers[9]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_signal_to_the_runner_ends_program_and_servers(runner, number):
+    process = runner("--", sys.executable, "-c",
+                     "import os, time; print(os.environ['SETTLE_TEST_URL'], os.getpid(), "
+                     "flush=True); time.sleep(600)")
+    url, program = process.stdout.readline().split()
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    wait_until_gone([*servers(url), int(program)])
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number
+        assert not list(runner.scratch.iterdir())
+
+
+def test_server_that_does_not_start_is_shown(runner):
+    process = runner("--broken", "--", "true")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 99
+    assert "listener-1 ended with 3" in err and "out of order" in err
+    assert not list(runner.scratch.iterdir())
