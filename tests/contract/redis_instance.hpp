@@ -20,7 +20,7 @@ inline redis_options redis_options_of_test() {
   if (url == nullptr) {
     throw std::runtime_error("start it with tests/servers/run.py, which says where Redis is");
   }
-  spdlog::set_level(spdlog::level::err);
+  spdlog::set_level(spdlog::level::off);
   redis_options options;
   options.url = url;
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();

@@ -2,6 +2,8 @@
 each with a replica."""
 
 import json
+import re
+import shlex
 import shutil
 import socket
 import time
@@ -71,9 +73,11 @@ def wait_for(what, holds, seconds=SECONDS):
 class Redis(Deployment):
     """What all kinds share: starting servers, and the verbs
 
-    config NUMBER NAME VALUE   of the server with this number
-    ask NUMBER WORDS...        a command to it; the reply as JSON
-    wipe NUMBER                kills it, removes its data, starts it
+    config NUMBER NAME VALUE  of the server with this number
+    ask NUMBER WORDS...       a command to it; the reply as JSON
+    port NUMBER               where it listens
+    password NUMBER [WORD]    clients need it from now on, or none
+    wipe NUMBER               kills it, removes its data, starts it
     """
 
     count = 1
@@ -81,14 +85,18 @@ class Redis(Deployment):
     @classmethod
     def arguments(cls, parser):
         parser.add_argument("--fsync", choices=("everysec", "always"), default="everysec")
+        parser.add_argument("--dead-after", type=int, default=1000, metavar="MS",
+                            help="how long a server is silent before another takes its place")
 
-    def __init__(self, workplace, fsync="everysec"):
+    def __init__(self, workplace, fsync="everysec", dead_after=1000):
         super().__init__(workplace)
+        self.dead_after = dead_after
         if not shutil.which("redis-server"):
             raise Failed("there is no redis-server: install it")
         self.fsync = fsync
         self.ports = [workplace.free_port() for _ in range(self.count)]
         self.password = None
+        self.stopped = set()
 
     def settings(self, number):  # pylint: disable=unused-argument
         """More lines of the configuration of one server."""
@@ -129,16 +137,30 @@ class Redis(Deployment):
         return self.ports.index(int(port)) + 1
 
     def control(self, verb, words):
+        try:
+            return self.do(verb, words)
+        except (Refused, OSError) as failure:
+            raise Failed(failure) from None
+
+    def do(self, verb, words):
+        """As `control`; may raise Refused and OSError, too."""
         if verb == "config":
             return self.ask(int(words[0]), "CONFIG", "SET", words[1], " ".join(words[2:]))
         if verb == "ask":
-            try:
-                return json.dumps(self.ask(int(words[0]), *words[1:]))
-            except Refused as refusal:
-                raise Failed(refusal) from None
+            return json.dumps(self.ask(int(words[0]), *shlex.split(" ".join(words[1:]))))
+        if verb == "port":
+            return str(self.ports[int(words[0]) - 1])
+        if verb == "password":
+            self.ask(int(words[0]), "CONFIG", "SET", "requirepass", " ".join(words[1:]))
+            self.password = " ".join(words[1:]) or None
+            return None
         if verb == "wipe":
             self.wipe(int(words[0]))
             return None
+        if verb == "stop":
+            self.stopped.add(int(words[0]))
+        elif verb in ("cont", "kill"):
+            self.stopped.discard(int(words[0]))
         return super().control(verb, words)
 
     def wipe(self, number):
@@ -212,6 +234,7 @@ class Sentinel(Redis):
     hold                cuts the replicas off from the master: what it acknowledges from now on is
                         missing after a promotion
     await-master NUMBER waits until most sentinels name another master than this one; its number
+    failover            asks for another master, without a fault
     await-replicas      waits until the master has two replicas that are in step
     """
 
@@ -233,7 +256,7 @@ class Sentinel(Redis):
             (folder / "sentinel.conf").write_text("\n".join([
                 f"port {port}", "bind 127.0.0.1",
                 f"sentinel monitor {self.name} 127.0.0.1 {self.ports[0]} 2",
-                f"sentinel down-after-milliseconds {self.name} 1000",
+                f"sentinel down-after-milliseconds {self.name} {self.dead_after}",
                 f"sentinel failover-timeout {self.name} 5000",
                 f"sentinel parallel-syncs {self.name} 2", ""]))
             node = self.workplace.server(
@@ -259,7 +282,7 @@ class Sentinel(Redis):
                 pass
         return self.number(max(set(told), key=told.count))
 
-    def control(self, verb, words):
+    def do(self, verb, words):
         if verb == "master":
             return str(self.master())
         if verb == "await-master":
@@ -269,15 +292,16 @@ class Sentinel(Redis):
         if verb == "await-replicas":
             wait_for("two replicas that are in step", self.in_step)
             return None
+        if verb == "failover":
+            return ask(self.sentinel_ports[0], "SENTINEL", "FAILOVER", self.name)
         if verb == "hold":
             self.hold()
             return None
-        return super().control(verb, words)
+        return super().do(verb, words)
 
     def in_step(self):
-        role = self.ask(self.master(), "ROLE")
-        offsets = [int(replica[2]) for replica in role[2]]
-        return len(offsets) == 2 and all(role[1] - offset < 1000 for offset in offsets)
+        told = self.ask(self.master(), "INFO", "replication")
+        return len(re.findall(r"^slave\d:.*state=online.*,lag=[01]\r?$", told, re.MULTILINE)) == 2
 
     def hold(self):
         # The sentinels see nothing of it. A replica that is only stopped would still find in its
@@ -297,6 +321,7 @@ class Cluster(Redis):
 
     owner KEY             the number of the master that has this key's slot
     await-owner KEY NUMBER waits until all that run say that another one than NUMBER has it
+    await-whole           waits until all servers know of three masters and three replicas
     open KEY NUMBER       the slot begins to move to this server; keys stay for now
     move KEY              the key moves, while the slot is between the two
     close KEY NUMBER      the slot is the other server's now
@@ -312,19 +337,25 @@ class Cluster(Redis):
 
     def settings(self, number):
         return ["cluster-enabled yes", f"cluster-port {self.bus_ports[number - 1]}",
-                "cluster-node-timeout 1000", "cluster-require-full-coverage no"]
+                f"cluster-node-timeout {self.dead_after}", "cluster-require-full-coverage no"]
 
     def start(self):
         self.start_servers()
         servers = [f"127.0.0.1:{port}" for port in self.ports]
         self.workplace.run(("redis-cli", "--cluster", "create", *servers, "--cluster-replicas", "1",
                             "--cluster-yes"))
+        self.await_whole()
+
+    def await_whole(self):
         for number in range(1, self.count + 1):
             wait_for("the cluster is whole", lambda number=number: self.is_whole(number))
 
     def is_whole(self, number):
-        replicas = [node for node in self.table(number) if "slave" in node["flags"]]
-        return "cluster_state:ok" in self.ask(number, "CLUSTER", "INFO") and len(replicas) == 3
+        flags = [node["flags"] for node in self.table(number)]
+        replicas = [one for one in flags if "slave" in one]
+        failed = [one for one in flags if "fail" in one or "fail?" in one]
+        return ("cluster_state:ok" in self.ask(number, "CLUSTER", "INFO") and len(replicas) == 3
+                and not failed)
 
     def table(self, number):
         """What one server knows of all."""
@@ -333,7 +364,8 @@ class Cluster(Redis):
                  "flags": row[2].split(",")} for row in rows]
 
     def running(self):
-        return [number for number, node in enumerate(self.nodes, 1) if node.is_running()]
+        return [number for number, node in enumerate(self.nodes, 1)
+                if node.is_running() and number not in self.stopped]
 
     def owner(self, slot, asked):
         for first, last, master, *_ in self.ask(asked, "CLUSTER", "SLOTS"):
@@ -347,9 +379,11 @@ class Cluster(Redis):
     def identity(self, number):
         return self.ask(number, "CLUSTER", "MYID")
 
-    def control(self, verb, words):
+    def do(self, verb, words):
+        if verb == "await-whole":
+            return self.await_whole()
         if verb not in ("owner", "await-owner", "open", "move", "close"):
-            return super().control(verb, words)
+            return super().do(verb, words)
         key, slot = words[0], self.slot(words[0])
         if verb == "await-owner":
             former = int(words[1])

@@ -70,7 +70,10 @@ client::~client() {
 
 void client::run() {
   pthread_setname_np(pthread_self(), "redis");
-  const auto changed = [this] { dispatch_waiting(); };
+  const auto changed = [this] {
+    note_reachable();
+    dispatch_waiting();
+  };
   switch (settings_.where.kind) {
     case deployment::standalone:
       servers_ = make_standalone(shared_, *this);
@@ -185,6 +188,7 @@ void client::on_ready(node& n) {
   }
   n.told_lost = false;
   servers_->on_ready(n);
+  note_reachable();
   dispatch_waiting();
 }
 
@@ -193,6 +197,7 @@ void client::on_lost(node& n, const error& why) {
     spdlog::warn("event=store_lost server={} reason=\"{}\"", n.server().text(), why.detail);
   }
   servers_->on_doubt();
+  note_reachable();
   // What a human must mend takes longer than anybody wants to wait.
   if (why.code == errc::invalid) end_waiting(why);
 }
@@ -239,6 +244,10 @@ void client::on_unanswered(std::unique_ptr<operation> op, const error& why) {
   dispatch(std::move(op));
 }
 
+void client::note_reachable() {
+  count_.reachable(servers_->complete() && !refused_);
+}
+
 bool client::done() const {
   return stopping_ && waiting_.empty() && servers_->idle();
 }
@@ -246,7 +255,7 @@ bool client::done() const {
 void client::on_timer() {
   const std::uint64_t now_ms = steady_ms();
   servers_->on_timer(now_ms);
-  count_.reachable(servers_->complete() && !refused_);
+  note_reachable();
   // Those that wait for a node that is there were turned away, and try again.
   auto all = std::exchange(waiting_, {});
   for (auto& op : all) {

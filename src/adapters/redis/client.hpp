@@ -72,6 +72,7 @@ class client final : private node_host {
   void end_waiting(const error& why);
   void on_timer();
   void plan_timer();
+  void note_reachable();
   bool done() const;
 
   settings settings_;

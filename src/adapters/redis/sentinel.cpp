@@ -51,7 +51,10 @@ class watcher final : private session_owner {
   /// sentinel tells the address of the promoted one, but not in what it tells about the master.
   void ask(std::uint64_t now_ms) {
     asked_ms_ = now_ms;
-    const auto failed = [this](const error& why) { shared_.count.failed(why.detail); };
+    const auto failed = [this](const error& why) {
+      shared_.count.failed(fmt::format("{} says of the master '{}': {}", server_.text(),
+                                       shared_.where.master, why.detail));
+    };
     const std::string& name = shared_.where.master;
     found_ = {};
     session_->send(std::make_unique<question>(
