@@ -7,10 +7,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-class redis_sentinel_faults : public redis_faults,
-                              public testing::WithParamInterface<redis_commit> {
+class redis_sentinel_faults : public redis_faults {
  protected:
-  redis_sentinel_faults() { options.commit = GetParam(); }
   void SetUp() override { ask("await-replicas"); }
 
   /// When the sentinels name another master than `former`, waits for one more commit; returns how
@@ -25,13 +23,19 @@ class redis_sentinel_faults : public redis_faults,
     return std::chrono::duration_cast<milliseconds>(steady_clock::now() - known);
   }
 };
-INSTANTIATE_TEST_SUITE_P(redis, redis_sentinel_faults,
+
+class redis_sentinel_faults_by : public redis_sentinel_faults,
+                                 public testing::WithParamInterface<redis_commit> {
+ protected:
+  redis_sentinel_faults_by() { options.commit = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(redis, redis_sentinel_faults_by,
                          testing::Values(redis_commit::lua, redis_commit::watch),
                          [](const auto& instance) {
                            return instance.param == redis_commit::lua ? "lua" : "watch";
                          });
 
-TEST_P(redis_sentinel_faults, killed_masters_commits_are_with_the_promoted_replica) {
+TEST_P(redis_sentinel_faults_by, killed_masters_commits_are_with_the_promoted_replica) {
   const auto opened = open();
   const std::uint64_t epoch = opened->epoch();
   owner_thread owner(*opened, stock_0);
@@ -46,13 +50,14 @@ TEST_P(redis_sentinel_faults, killed_masters_commits_are_with_the_promoted_repli
   EXPECT_GT(opened->epoch(), epoch);
   std::cout << "followed " << late.count() << " ms after the sentinels named it, no commit for "
             << owner.longest_pause.count() << " ms\n";
-  // The former master comes back as a replica, and nobody reads from it.
+  // The former master comes back, as a master for the time being, and nobody reads from it.
   ask("start " + master);
+  EXPECT_EQ(read(*opened).watermark, owner.last);
   ask("await-replicas");
   EXPECT_EQ(read(*opened).watermark, owner.last);
 }
 
-TEST_P(redis_sentinel_faults, what_no_replica_had_is_gone_and_the_lower_position_is_told) {
+TEST_F(redis_sentinel_faults, what_no_replica_had_is_gone_and_the_lower_position_is_told) {
   const auto opened = open();
   for (std::uint64_t i = 0; i < 10; ++i) {
     ASSERT_EQ(commit(*opened, batch(i, i + 1, {{"a", std::to_string(i + 1)}})),
@@ -77,7 +82,7 @@ TEST_P(redis_sentinel_faults, what_no_replica_had_is_gone_and_the_lower_position
   ask("start " + master);
 }
 
-TEST_P(redis_sentinel_faults, stopped_master_is_left_and_is_not_believed_when_it_goes_on) {
+TEST_F(redis_sentinel_faults, stopped_master_is_left_and_is_not_believed_when_it_goes_on) {
   const auto opened = open();
   owner_thread owner(*opened, stock_0);
   owner.await(100);
@@ -85,7 +90,8 @@ TEST_P(redis_sentinel_faults, stopped_master_is_left_and_is_not_believed_when_it
   ask("stop " + master);
   EXPECT_LT(follow(owner, master), milliseconds(500));
   owner.await(100);
-  ask("cont " + master);
+  ask("cont " + master);  // and is a master for the time being
+  owner.await(100);
   ask("await-replicas");
   owner.await(100);
   owner.stop();
@@ -93,7 +99,7 @@ TEST_P(redis_sentinel_faults, stopped_master_is_left_and_is_not_believed_when_it
   EXPECT_EQ(read(*opened).watermark, owner.last);
 }
 
-TEST_P(redis_sentinel_faults, master_that_was_changed_by_hand_is_followed) {
+TEST_F(redis_sentinel_faults, master_that_was_changed_by_hand_is_followed) {
   const auto opened = open();
   owner_thread owner(*opened, stock_0);
   owner.await(100);
@@ -101,11 +107,10 @@ TEST_P(redis_sentinel_faults, master_that_was_changed_by_hand_is_followed) {
   ask("failover");
   EXPECT_LT(follow(owner, master), milliseconds(500));
   owner.await(100);
-  ask("await-replicas");
   owner.stop();
 }
 
-TEST_P(redis_sentinel_faults, one_sentinel_is_enough_to_begin_with) {
+TEST_F(redis_sentinel_faults, one_sentinel_is_enough_to_begin_with) {
   for (const char* number : {"4", "5"}) ask(std::string("stop ") + number);
   const auto opened = open_redis_store(options);
   for (const char* number : {"4", "5"}) ask(std::string("cont ") + number);
@@ -113,7 +118,7 @@ TEST_P(redis_sentinel_faults, one_sentinel_is_enough_to_begin_with) {
   EXPECT_EQ(commit(**opened, batch(0, 1)), commit_outcome::committed);
 }
 
-TEST_P(redis_sentinel_faults, replica_is_no_store) {
+TEST_F(redis_sentinel_faults, replica_is_no_store) {
   const std::string master = ask("master");
   const std::string replica = master == "1" ? "2" : "1";
   redis_options direct = options;
@@ -125,7 +130,7 @@ TEST_P(redis_sentinel_faults, replica_is_no_store) {
   EXPECT_NE(opened.error().detail.find("is a replica"), std::string::npos) << opened.error().detail;
 }
 
-TEST_P(redis_sentinel_faults, unknown_name_is_told) {
+TEST_F(redis_sentinel_faults, unknown_name_is_told) {
   options.url.replace(options.url.find("mymaster"), 8, "nobody");
   options.open_timeout_ms = 500;
   const auto opened = open_redis_store(options);

@@ -235,7 +235,8 @@ class Sentinel(Redis):
                         missing after a promotion
     await-master NUMBER waits until most sentinels name another master than this one; its number
     failover            asks for another master, without a fault
-    await-replicas      waits until the master has two replicas that are in step
+    await-replicas      waits until the master has two replicas that are in step; makes replicas of
+                        former masters, with which sentinels take ten seconds
     """
 
     summary = "Redis: 1 master, 2 replicas, 3 sentinels"
@@ -290,17 +291,24 @@ class Sentinel(Redis):
             wait_for("another master", lambda: self.master() != former)
             return str(self.master())
         if verb == "await-replicas":
-            wait_for("two replicas that are in step", self.in_step)
+            wait_for("two replicas that are in step", self.in_step, 60)
             return None
         if verb == "failover":
-            return ask(self.sentinel_ports[0], "SENTINEL", "FAILOVER", self.name)
+            # An earlier one may still be busy with the replicas.
+            port = self.sentinel_ports[0]
+            wait_for("a failover", lambda: ask(port, "SENTINEL", "FAILOVER", self.name) == "OK")
+            return None
         if verb == "hold":
             self.hold()
             return None
         return super().do(verb, words)
 
     def in_step(self):
-        told = self.ask(self.master(), "INFO", "replication")
+        master = self.master()
+        for number in range(1, self.count + 1):
+            if number != master and self.ask(number, "ROLE")[0] == "master":
+                self.ask(number, "REPLICAOF", "127.0.0.1", self.ports[master - 1])
+        told = self.ask(master, "INFO", "replication")
         return len(re.findall(r"^slave\d:.*state=online.*,lag=[01]\r?$", told, re.MULTILINE)) == 2
 
     def hold(self):
