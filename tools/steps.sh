@@ -18,6 +18,7 @@ steps_table='format||clang-format and shellcheck over all tracked files
 structure||directions of includes, sizes of files
 build||the release build, with tests
 unit|build|unit and contract tests
+servers|build|contract and fault tests against real servers, which they start
 instructions|build|instructions of a request, compared with bench/instructions.json
 lint||clang-tidy over the sources that changed since they were clean
 api|build|the HTTP contract over real sockets
@@ -59,7 +60,12 @@ step_build() {
   build release
 }
 
-step_unit() { ctest --test-dir build/release "${ctest_options[@]}"; }
+step_unit() { ctest --test-dir build/release "${ctest_options[@]}" -LE servers; }
+
+# One after the other: what they measure and time out on is not shared.
+step_servers() {
+  ctest --test-dir build/release --output-on-failure --no-tests=error --timeout 900 -L servers
+}
 
 step_lint() {
   configure release with_tests
@@ -84,8 +90,10 @@ step_bench() {
 
 step_sim() {
   configure sim with_tests
-  build sim sim_test simulate
+  build sim sim_test log_twin_contract membership_twin_contract simulate
   build/sim/src/sim/sim_test --gtest_brief=1
+  build/sim/log_twin_contract --gtest_brief=1
+  build/sim/membership_twin_contract --gtest_brief=1
   build/sim/simulate --seeds 1.."$histories"
   local scenario found=0
   for scenario in tests/scenarios/*.toml; do
@@ -138,7 +146,7 @@ run_sanitized() {
     sed -nE 's/^([a-z_]+_test): phony$/\1/p' | grep -vE "^($edges)_test$")
   if [[ ${#targets[@]} == 0 ]]; then nothing "there are no test programs to build"; fi
   build "$preset" "${targets[@]}"
-  "${fixed_addresses[@]}" ctest --test-dir "build/$preset" "${ctest_options[@]}" -E "^($edges)(_test)?$"
+  "${fixed_addresses[@]}" ctest --test-dir "build/$preset" "${ctest_options[@]}" -LE servers -E "^($edges)(_test)?$"
 }
 
 run_pytest() {

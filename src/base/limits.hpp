@@ -57,6 +57,16 @@ inline constexpr std::size_t bytes_per_weight = 4'096;  ///< so a round's entiti
 inline constexpr std::size_t round_bytes = std::size_t{1} << 30;   ///< what a store must take
 inline constexpr std::size_t cached_bytes = std::size_t{1} << 30;  ///< of a process, default
 
+// A log that brokers hold.
+inline constexpr std::size_t record_bytes = 256 * 1024;  ///< a record with so many gets no more
+inline constexpr std::size_t record_weight =
+    round_weight / 4;  ///< likewise; messages, a batch_init's by rows
+inline constexpr std::size_t stored_record_bytes = 900'000;     ///< the longest that is read
+inline constexpr std::size_t unsent_bytes = 128 * 1024 * 1024;  ///< of a process; then dropped
+inline constexpr std::size_t unsent_partition_bytes = 8 * 1024 * 1024;  ///< for one partition
+inline constexpr std::uint64_t unsent_ms = 5'000;  ///< older records are dropped
+inline constexpr std::uint64_t follow_ms = 1'000;  ///< then a log that says nothing is unavailable
+
 // The gateway.
 inline constexpr std::size_t pending_requests = 50'000;  ///< of a gateway, default; then 429
 inline constexpr std::size_t request_line = 4'096;       ///< bytes
@@ -86,6 +96,10 @@ static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
 // Sagas and outboxes repeat an order's lines: three times the entities, and room to spare.
 static_assert(4 * round_weight * bytes_per_weight < round_bytes);
 static_assert(3 * roll_call_ms < lease_ms);
+// A record is applied in one round. The last message of a record may be as long as messages get.
+static_assert(record_weight >= batch_rows && record_weight + batch_rows <= round_weight);
+static_assert(record_bytes + order_lines * (id_length + 32) < stored_record_bytes);
+static_assert(stored_record_bytes < unsent_partition_bytes);
 static_assert(late_command_ms < request_memory_ms);
 // The stamp of a command is that old at most, and may wait as long again.
 static_assert(2 * contact_ms < late_command_ms);

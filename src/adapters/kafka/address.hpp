@@ -1,0 +1,36 @@
+// Where a Kafka cluster is and how to speak to it:
+//
+//   kafka://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][?NAME=VALUE[&NAME=VALUE...]]
+//
+//   prefix=TEXT         before the names of the topics, which are order, stock, payment and reply
+//   connections=N       to each broker for what is sent; 1 to 16
+//   tls=on              encrypted; the servers' certificates are verified
+//   ca=FILE             certificates to trust, PEM; those of the system by default
+//   certificate=FILE, key=FILE, key_password=TEXT     of this client, PEM
+//   sasl=MECHANISM      of USER and PASSWORD: PLAIN (default), SCRAM-SHA-256, SCRAM-SHA-512
+//   any name with a dot in it: a setting of librdkafka, unless what is promised depends on it
+//
+// A part is written as it is or percent-encoded (RFC 3986).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace settle::kafka {
+
+struct address {
+  std::string servers;  ///< host:port,...
+  std::string prefix;
+  unsigned connections = 2;
+  /// Of librdkafka, by name.
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+/// errc::invalid: the detail says what is wrong, and names no password.
+result<address> parse_address(std::string_view url);
+
+}  // namespace settle::kafka

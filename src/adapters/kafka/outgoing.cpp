@@ -1,0 +1,29 @@
+#include "adapters/kafka/outgoing.hpp"
+
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace settle::kafka {
+
+outgoing::outgoing(const topics& t) {
+  for (std::size_t s = 0; s < service_count; ++s) {
+    destinations_[s].reserve(t.partitions[s]);
+    for (std::uint32_t p = 0; p < t.partitions[s]; ++p) {
+      destinations_[s].emplace_back(s, p, t.logs[s][p]);
+    }
+  }
+}
+
+void outgoing::append(const message& m, std::uint64_t time_ms) {
+  auto& of_service = destinations_[static_cast<std::size_t>(m.destination.service)];
+  CHECK(m.destination.index < of_service.size(), "messages are for partitions that there are");
+  destination& d = of_service[m.destination.index];
+  if (!std::exchange(d.begun, true)) begun_.push_back(&d);
+  d.open.add(m, time_ms);
+  if (!d.open.full()) return;
+  d.full.emplace_back(d.open.finish());
+  d.open.clear();
+}
+
+}  // namespace settle::kafka

@@ -1,0 +1,143 @@
+#include "adapters/kafka/sender.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <mutex>
+#include <utility>
+
+namespace settle::kafka {
+namespace {
+
+constexpr int last_wait_ms = 500;     ///< for what is on its way when the log is closed
+constexpr int purge_wait_ms = 1'000;  ///< for librdkafka to tell what it has dropped
+
+/// The slot in unsent_ goes through librdkafka as a pointer.
+void* to_opaque(std::size_t slot) {
+  return reinterpret_cast<void*>(slot);  // NOLINT(performance-no-int-to-ptr)
+}
+std::size_t from_opaque(void* opaque) {
+  return reinterpret_cast<std::size_t>(opaque);
+}
+
+std::size_t sum(const partition_counts_by_topic& partitions) {
+  std::size_t all = 0;
+  for (const std::uint32_t count : partitions) all += count;
+  return all;
+}
+
+void purge(rd_kafka_t* client) {
+  rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_flush(client, purge_wait_ms);
+}
+
+}  // namespace
+
+sender::producer::~producer() {
+  if (client) purge(client.get());
+}
+
+sender::sender(const address& a, const partition_counts_by_topic& partitions, health& h)
+    : address_(a), health_(h), first_(), unsent_(sum(partitions)) {
+  for (std::size_t t = 1; t < topic_count; ++t) first_[t] = first_[t - 1] + partitions[t - 1];
+}
+
+result<std::unique_ptr<sender>> sender::open(const address& a,
+                                             const partition_counts_by_topic& partitions,
+                                             health& h) {
+  std::unique_ptr<sender> made(new sender(a, partitions, h));
+  auto first = made->make();
+  if (!first) return first.error();
+  made->producer_ = std::move(*first);
+  return made;
+}
+
+sender::~sender() {
+  if (producer_) rd_kafka_flush(producer_->client.get(), last_wait_ms);
+}
+
+result<std::unique_ptr<sender::producer>> sender::make() {
+  auto client = make_client(address_, client_kind::sender, *this);
+  if (!client) return client.error();
+  auto made = std::make_unique<producer>();
+  made->client = std::move(*client);
+  made->topics = std::make_unique<topic_handles>(made->client.get(), address_);
+  made->topics->find_leaders();
+  return made;
+}
+
+void sender::send(std::size_t topic, std::uint32_t partition, std::string_view key,
+                  std::string_view value) {
+  const std::size_t slot = first_[topic] + partition;
+  const std::size_t size = key.size() + value.size();
+  std::atomic<std::size_t>& unsent = unsent_[slot];
+  // One partition that cannot be reached must not take the room of the others.
+  if (unsent.fetch_add(size, std::memory_order_relaxed) + size > limits::unsent_partition_bytes) {
+    unsent.fetch_sub(size, std::memory_order_relaxed);
+    counters_.dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  counters_.bytes.fetch_add(size, std::memory_order_relaxed);
+  const std::shared_lock lock(mutex_);
+  // The library takes a pointer to what it copies, and does not change it.
+  const int failed = rd_kafka_produce(
+      (*producer_->topics)[topic], static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
+      const_cast<char*>(value.data()), value.size(), key.data(), key.size(), to_opaque(slot));
+  if (failed == 0) {
+    counters_.sent.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  unsent.fetch_sub(size, std::memory_order_relaxed);
+  counters_.bytes.fetch_sub(size, std::memory_order_relaxed);
+  counters_.dropped.fetch_add(1, std::memory_order_relaxed);
+  if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__FATAL) useless_ = true;
+}
+
+void sender::on_report(const rd_kafka_message_t& record) {
+  const std::size_t size = record.key_len + record.len;
+  unsent_[from_opaque(record._private)].fetch_sub(size, std::memory_order_relaxed);
+  counters_.bytes.fetch_sub(size, std::memory_order_relaxed);
+  if (record.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    counters_.stored.fetch_add(1, std::memory_order_relaxed);
+    health_.answered();
+    return;
+  }
+  counters_.expired.fetch_add(1, std::memory_order_relaxed);
+  health_.failed(std::string("a record was given up: ") + rd_kafka_err2str(record.err));
+}
+
+void sender::on_error(rd_kafka_resp_err_t code, const char* reason) {
+  if (code == RD_KAFKA_RESP_ERR__FATAL) useless_ = true;
+  health_.on_error(code, reason);
+}
+
+void sender::poll() {
+  rd_kafka_poll(producer_->client.get(), 0);
+  if (useless_.exchange(false)) replace();
+}
+
+void sender::replace() {
+  char why[256] = "";
+  const rd_kafka_resp_err_t code = rd_kafka_fatal_error(producer_->client.get(), why, sizeof why);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;  // its predecessor's last words
+  auto made = make();
+  if (!made) {
+    useless_ = true;
+    return health_.failed(made.error().detail);
+  }
+  spdlog::warn("event=kafka_producer_replaced code={} reason=\"{}\"", rd_kafka_err2name(code), why);
+  counters_.remade.fetch_add(1, std::memory_order_relaxed);
+  const std::unique_lock lock(mutex_);
+  std::swap(producer_, *made);
+}
+
+void sender::abandon() {
+  const std::shared_lock lock(mutex_);
+  purge(producer_->client.get());
+}
+
+void sender::fail_for_test() {
+  rd_kafka_test_fatal_error(producer_->client.get(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                            "asked for by a test");
+}
+
+}  // namespace settle::kafka

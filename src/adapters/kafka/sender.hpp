@@ -1,0 +1,81 @@
+// One idempotent producer of librdkafka, that is, one connection to each broker: records of one
+// partition are stored in the order of send() and once each. A broker works on one request of a
+// connection at a time, and librdkafka puts one partition into a request, so a log has several
+// senders, each for its share of the partitions.
+//
+// A producer that librdkafka gives up (a broker lost its memory of it) is replaced by a new one:
+// what was on its way is then dropped, or stored late, behind newer records.
+//
+// Concurrency: any thread; poll() one at a time.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string_view>
+#include <vector>
+
+#include "adapters/kafka/client.hpp"
+
+namespace settle::kafka {
+
+/// Partitions of each topic, in the order of topic_name.
+using partition_counts_by_topic = std::array<std::uint32_t, topic_count>;
+
+class sender final : public client_listener {
+ public:
+  struct counters {
+    std::atomic<std::uint64_t> sent{0};     ///< records
+    std::atomic<std::uint64_t> stored{0};   ///< that the cluster has confirmed
+    std::atomic<std::uint64_t> dropped{0};  ///< there was no room for them
+    std::atomic<std::uint64_t> expired{0};  ///< were given up later; may have been stored
+    std::atomic<std::uint64_t> bytes{0};    ///< of what is on its way
+    std::atomic<std::uint64_t> remade{0};   ///< producers that replaced another one
+  };
+
+  static result<std::unique_ptr<sender>> open(const address& a,
+                                              const partition_counts_by_topic& partitions,
+                                              health& h);
+  /// Waits a moment for what is on its way.
+  ~sender() override;
+
+  /// Copies the record. Never waits: without room, the record is dropped.
+  void send(std::size_t topic, std::uint32_t partition, std::string_view key,
+            std::string_view value);
+  /// Takes what the cluster has answered, and replaces the producer if it has to be. To be called
+  /// every few milliseconds.
+  void poll();
+  /// Drops what is on its way.
+  void abandon();
+
+  const counters& count() const noexcept { return counters_; }
+
+  void on_error(rd_kafka_resp_err_t code, const char* reason) override;
+  void on_report(const rd_kafka_message_t& record) override;
+
+  /// As if a broker had told librdkafka what makes a producer useless: for tests.
+  void fail_for_test();
+
+ private:
+  /// One life of the producer.
+  struct producer {
+    owned<rd_kafka_t> client;
+    std::unique_ptr<topic_handles> topics;
+    ~producer();
+  };
+
+  sender(const address& a, const partition_counts_by_topic& partitions, health& h);
+  result<std::unique_ptr<producer>> make();
+  void replace();
+
+  address address_;
+  health& health_;
+  std::array<std::size_t, topic_count> first_;    ///< of a topic's partitions in unsent_
+  std::vector<std::atomic<std::size_t>> unsent_;  ///< bytes on their way, by partition
+  counters counters_;
+  std::atomic<bool> useless_{false};
+  std::shared_mutex mutex_;
+  std::unique_ptr<producer> producer_;  ///< guarded by mutex_; replaced by poll() only
+};
+
+}  // namespace settle::kafka

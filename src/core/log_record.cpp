@@ -1,0 +1,105 @@
+#include "core/log_record.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "core/message_codec.hpp"
+
+namespace settle {
+namespace {
+
+constexpr std::size_t checksum_at = 1;
+constexpr std::size_t log_at = checksum_at + 8;
+constexpr std::size_t time_at = log_at + 16;
+constexpr std::size_t header_size = time_at + 8;
+
+/// 0 means that a log does not count.
+std::uint64_t checksum_of(std::string_view bytes) {
+  return std::max<std::uint64_t>(1, XXH3_64bits(bytes.data() + log_at, bytes.size() - log_at));
+}
+
+/// What a message adds to a round, in rows that it may change.
+std::size_t weight_of(const message& m) {
+  const bool rows = std::holds_alternative<body::init_orders>(m.body) ||
+                    std::holds_alternative<body::init_items>(m.body) ||
+                    std::holds_alternative<body::init_users>(m.body);
+  return rows ? limits::batch_rows : 1;
+}
+
+std::string begin(const request_id& log) {
+  std::string bytes(checksum_at, static_cast<char>(log_record_version));
+  byte_writer out(bytes);
+  out.u64(0);
+  out.request(log);
+  out.u64(0);
+  return bytes;
+}
+
+void set_time(std::string& bytes, std::uint64_t time_ms) {
+  std::memcpy(bytes.data() + time_at, &time_ms, sizeof time_ms);
+}
+
+void set_checksum(std::string& bytes) {
+  const std::uint64_t checksum = checksum_of(bytes);
+  std::memcpy(bytes.data() + checksum_at, &checksum, sizeof checksum);
+}
+
+}  // namespace
+
+record_writer::record_writer(const request_id& log) : bytes_(begin(log)) {}
+
+void record_writer::add(const message& m, std::uint64_t time_ms) {
+  if (empty()) set_time(bytes_, time_ms);
+  byte_writer out(bytes_);
+  encode(out, m);
+  weight_ += weight_of(m);
+}
+
+bool record_writer::full() const noexcept {
+  return weight_ >= limits::record_weight || bytes_.size() >= limits::record_bytes;
+}
+
+std::string_view record_writer::finish() {
+  set_checksum(bytes_);
+  return bytes_;
+}
+
+void record_writer::clear() {
+  bytes_.resize(header_size);
+  weight_ = 0;
+}
+
+std::string identity_record(const request_id& log, std::uint64_t time_ms) {
+  std::string bytes = begin(log);
+  set_time(bytes, time_ms);
+  set_checksum(bytes);
+  return bytes;
+}
+
+result<record_reader> record_reader::open(std::string_view bytes) {
+  if (bytes.size() < header_size) return error{errc::corrupt, "a record shorter than its header"};
+  if (static_cast<std::uint8_t>(bytes[0]) != log_record_version) {
+    return error{errc::incompatible, "a record of format version " +
+                                         std::to_string(static_cast<unsigned char>(bytes[0])) +
+                                         "; this program reads version " +
+                                         std::to_string(log_record_version)};
+  }
+  byte_reader header(bytes.substr(checksum_at, header_size - checksum_at));
+  record_reader reader(bytes.substr(header_size));
+  reader.checksum_ = header.u64();
+  reader.log_ = header.request();
+  reader.time_ms_ = header.u64();
+  if (reader.checksum_ != checksum_of(bytes)) {
+    return error{errc::corrupt, "a record whose checksum is wrong"};
+  }
+  return reader;
+}
+
+result<message> record_reader::next() {
+  message m = decode_message(in_);
+  if (!in_.ok()) return error{errc::corrupt, "a record with a malformed message"};
+  return m;
+}
+
+}  // namespace settle
