@@ -26,7 +26,7 @@ namespace {
 using namespace settle;
 using clock_type = std::chrono::steady_clock;
 
-constexpr int keys = 10;
+constexpr std::uint64_t key_count = 10;
 
 std::string key(std::uint64_t number) {
   return "Ekey" + std::to_string(number % 1'000);
@@ -52,8 +52,8 @@ class writer final : public commit_round {
     batch.next = {offset{to}, to * 31, 1};
     batch.changes.clear();
     static const std::string value(100, 'v');
-    for (std::uint64_t i = 0; i < keys - 2; ++i) batch.put(key(to * keys + i), value);
-    for (std::uint64_t i = 500; i < 502; ++i) batch.erase(key(to * keys + i));
+    for (std::uint64_t i = 0; i < key_count - 2; ++i) batch.put(key(to * key_count + i), value);
+    for (std::uint64_t i = 500; i < 502; ++i) batch.erase(key(to * key_count + i));
     store_.commit(*this);
   }
   void on_finished() noexcept override {
@@ -75,7 +75,7 @@ class reader final : public read_request {
  public:
   reader(store& s, partition_id which, tally& count) : store_(s), count_(count) {
     partition = which;
-    for (std::uint64_t i = 0; i < keys; ++i) keys.push_back(key(i));
+    for (std::uint64_t i = 0; i < key_count; ++i) keys.push_back(key(i));
   }
   void next() { store_.read(*this); }
   void on_finished() noexcept override {
