@@ -70,6 +70,21 @@ def wait_for(what, holds, seconds=SECONDS):
         time.sleep(0.02)
 
 
+def server_program(workplace):
+    """Debian's redis-server would start a service of its own when it is installed. Its program is
+    in redis-tools, too, by the name of a tool; it goes by the name that it is called by."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    tool = shutil.which("redis-check-rdb")
+    if not tool:
+        raise Failed("there is no redis-server: install redis-tools")
+    link = workplace.directory / "redis-server"
+    if not link.exists():
+        link.symlink_to(tool)
+    return str(link)
+
+
 class Redis(Deployment):
     """What all kinds share: starting servers, and the verbs
 
@@ -91,9 +106,8 @@ class Redis(Deployment):
     def __init__(self, workplace, fsync="everysec", dead_after=1000):
         super().__init__(workplace)
         self.dead_after = dead_after
-        if not shutil.which("redis-server"):
-            raise Failed("there is no redis-server: install it")
         self.fsync = fsync
+        self.program = server_program(workplace)
         self.ports = [workplace.free_port() for _ in range(self.count)]
         self.password = None
         self.stopped = set()
@@ -117,7 +131,7 @@ class Redis(Deployment):
             folder = self.workplace.folder(f"redis-{number}")
             (folder / "redis.conf").write_text(self.configuration(number))
             self.nodes.append(self.workplace.server(
-                f"redis-{number}", ("redis-server", "redis.conf"),
+                f"redis-{number}", (self.program, "redis.conf"),
                 lambda number=number: self.serves(number), folder))
         for node in self.nodes:
             node.launch()
@@ -261,7 +275,7 @@ class Sentinel(Redis):
                 f"sentinel failover-timeout {self.name} 5000",
                 f"sentinel parallel-syncs {self.name} 2", ""]))
             node = self.workplace.server(
-                f"sentinel-{number}", ("redis-server", "sentinel.conf", "--sentinel"),
+                f"sentinel-{number}", (self.program, "sentinel.conf", "--sentinel"),
                 lambda port=port: ask(port, "PING") == "PONG", folder)
             self.nodes.append(node)
             node.start()

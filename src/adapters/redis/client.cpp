@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::uint64_t usual_timer_ms = 100;
 constexpr std::uint64_t urgent_timer_ms = 10;
-constexpr unsigned quick_detours = 5;  ///< more wait for the next turn of the timer each
+constexpr unsigned quick_detours =
+    5;  ///< after so many it waits for the timer, and gives up in time
 
 }  // namespace
 
@@ -44,6 +45,7 @@ result<void> client::prepare_tls() {
                  fmt::format("cannot use the certificates of {}: {}", file, bad.message())};
   };
   tls_.set_verify_mode(asio::ssl::verify_peer);
+  SSL_CTX_set_min_proto_version(tls_.native_handle(), TLS1_2_VERSION);
   if (where.ca_file.empty()) {
     tls_.set_default_verify_paths(bad);
     if (bad) return cannot("the system");
@@ -137,6 +139,7 @@ void client::refuse_all(const error& why) {
     if (!refused_) spdlog::critical("event=store_refused reason=\"{}\"", why.detail);
     count_.failed(why.detail);
     refused_ = why;
+    note_reachable();
     end_waiting(why);
   });
 }
@@ -207,7 +210,7 @@ void client::on_turned_away(node& n, std::unique_ptr<operation> op, const server
   op->asking = false;
   endpoint target = e.node.value_or(endpoint{});
   if (target.host.empty()) target.host = n.server().host;
-  const bool quick = ++op->detours <= quick_detours;
+  const bool quick = ++op->detours % (quick_detours + 1) != 0;
   switch (e.kind) {
     case error_kind::moved:
       servers_->on_moved(e.slot, target);

@@ -52,7 +52,11 @@ void connection::connect(const tcp::resolver::results_type& found) {
         self->socket_.set_option(asio::socket_base::keep_alive(true), ignored);
         if (!self->tls_) return self->connected();
         self->tls_->set_verify_callback(asio::ssl::host_name_verification(self->server_.host));
-        SSL_set_tlsext_host_name(self->tls_->native_handle(), self->server_.host.c_str());
+        error_code is_name;
+        asio::ip::make_address(self->server_.host, is_name);
+        if (is_name) {
+          SSL_set_tlsext_host_name(self->tls_->native_handle(), self->server_.host.c_str());
+        }
         self->tls_->async_handshake(asio::ssl::stream_base::client, [self](const error_code& bad) {
           if (bad) return self->fail("TLS fails", bad);
           self->connected();
