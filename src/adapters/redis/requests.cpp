@@ -19,44 +19,6 @@ constexpr std::string_view no_position = "none";  ///< no position's text
 
 }  // namespace
 
-place make_place(std::string key) {
-  const std::uint16_t slot = slot_of(key);
-  return {std::move(key), slot};
-}
-
-partition_places::partition_places(std::string_view prefix, const system_description& system) {
-  for (std::size_t s = 0; s < service_count; ++s) {
-    for (std::uint16_t i = 0; i < system.partitions[s]; ++i) {
-      places_[s].push_back(make_place(partition_key(prefix, {static_cast<service>(s), i})));
-    }
-  }
-}
-
-const place& partition_places::of(partition_id partition) const {
-  const auto& known = places_[static_cast<std::size_t>(partition.service)];
-  CHECK(partition.index < known.size(), "the partition is one of the system's");
-  return known[partition.index];
-}
-
-result<void> writability::get() const {
-  if (full_place() == nullptr) return {};
-  const std::lock_guard guard(lock_);
-  return error{errc::no_space, detail_};
-}
-
-void writability::full(const place& where, const std::string& detail) {
-  const std::lock_guard guard(lock_);
-  if (full_place() == nullptr) spdlog::error("event=store_refuses_writes reason=\"{}\"", detail);
-  detail_ = "Redis does not take commits: " + detail;
-  full_.store(&where, std::memory_order_relaxed);
-}
-
-void writability::fine(const place& where) noexcept {
-  if (full_place() != &where) return;
-  spdlog::info("event=store_takes_writes");
-  full_.store(nullptr, std::memory_order_relaxed);
-}
-
 // Commits.
 
 commit_base::commit_base(pending_round& round, partition_commit& part, const place& where,
@@ -117,15 +79,15 @@ void write_erased(command_writer& out, const commit_batch& batch) {
 
 unsigned script_commit::encode(command_writer& out) {
   const unsigned extra = allow(out);
-  out.begin(6 + 2 * (puts_ + 1) + erases_);
+  out.begin(6 + 2 * (puts() + 1) + erases());
   out.word("EVALSHA");
   out.word(commit_script().digest);
   out.word("1");
-  out.word(where_.key);
+  out.word(key());
   out.word(position_text(batch().expected));
-  out.word(erases_);
+  out.word(erases());
   write_puts(out, batch());
-  if (erases_ > 0) write_erased(out, batch());
+  if (erases() > 0) write_erased(out, batch());
   return extra + 1;
 }
 
@@ -154,9 +116,9 @@ unsigned watch_commit::encode_look(command_writer& out) {
   stored_ = no_position;
   out.command("UNWATCH");  // of a commit that was turned away
   unsigned replies = 1 + allow(out);
-  out.command("WATCH", where_.key);
+  out.command("WATCH", key());
   replies += 1 + allow(out);
-  out.command("HGET", where_.key, position_field);
+  out.command("HGET", key(), position_field);
   return replies + 1;
 }
 
@@ -164,15 +126,15 @@ unsigned watch_commit::encode_write(command_writer& out) {
   executed_ = false;
   unsigned replies = allow(out);  // holds for the whole transaction
   out.command("MULTI");
-  out.begin(2 + 2 * (puts_ + 1));
+  out.begin(2 + 2 * (puts() + 1));
   out.word("HSET");
-  out.word(where_.key);
+  out.word(key());
   write_puts(out, batch());
   replies += 3;
-  if (erases_ > 0) {
-    out.begin(2 + erases_);
+  if (erases() > 0) {
+    out.begin(2 + erases());
     out.word("HDEL");
-    out.word(where_.key);
+    out.word(key());
     write_erased(out, batch());
     ++replies;
   }

@@ -3,53 +3,18 @@
 // Concurrency: the store's own thread, but for the constructors.
 #pragma once
 
-#include <array>
-#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "adapters/redis/operation.hpp"
+#include "adapters/redis/places.hpp"
+#include "adapters/redis/writability.hpp"
 #include "ports/membership.hpp"
 #include "ports/store.hpp"
 
 namespace settle::redis {
-
-/// A key, and the slot that it is in.
-struct place {
-  std::string key;
-  std::uint16_t slot = 0;
-};
-place make_place(std::string key);
-
-/// Of all partitions.
-class partition_places {
- public:
-  partition_places(std::string_view prefix, const system_description& system);
-  /// REQUIRES: the partition exists.
-  const place& of(partition_id partition) const;
-
- private:
-  std::array<std::vector<place>, service_count> places_;
-};
-
-/// store::writable. Concurrency: any thread.
-class writability {
- public:
-  result<void> get() const;
-  void full(const place& where, const std::string& detail);
-  /// A commit got through there.
-  void fine(const place& where) noexcept;
-  /// nullptr: nowhere.
-  const place* full_place() const noexcept { return full_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<const place*> full_ = nullptr;  ///< the newest
-  mutable std::mutex lock_;
-  std::string detail_;
-};
 
 /// A round, whose partitions are commits of their own. Deleted by the last of them.
 struct pending_round {
@@ -69,12 +34,14 @@ class commit_base : public operation {
  protected:
   void end(commit_outcome outcome);
   const commit_batch& batch() const { return part_.batch; }
+  const std::string& key() const { return where_.key; }
+  std::size_t puts() const { return puts_; }
+  std::size_t erases() const { return erases_; }
 
+ private:
   const place& where_;
   std::size_t puts_ = 0;
   std::size_t erases_ = 0;
-
- private:
   pending_round& round_;
   partition_commit& part_;
   writability& space_;

@@ -215,9 +215,10 @@ result<std::unique_ptr<redis_store>> open_redis_store(const redis_options& optio
                                options.open_timeout_ms);
   const result<described> there = answer.get_future().get();
   if (!there) return there.error();
-  auto system = *there ? described_as(options, **there) : result<system_description>(ours);
+  const described& before = *there;
+  auto system = before ? described_as(options, *before) : result<system_description>(ours);
   if (!system) return system.error();
-  if (!*there) spdlog::info("event=store_created key={}", system_key(options.prefix));
+  if (!before) spdlog::info("event=store_created key={}", system_key(options.prefix));
   return std::unique_ptr<redis_store>(
       std::make_unique<remote_store>(options, *system, std::move(*servers)));
 }
