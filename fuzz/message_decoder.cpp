@@ -8,6 +8,7 @@
 #include "base/check.hpp"
 #include "core/exactly_once/commit_batch.hpp"
 #include "core/exactly_once/workspace.hpp"
+#include "core/log_record.hpp"
 #include "core/message_codec.hpp"
 #include "core/order/open_operations.hpp"
 #include "core/order/order.hpp"
@@ -27,7 +28,7 @@ void check_canonical(std::string_view bytes, const Decoded& decoded) {
 }
 
 void decode_with(unsigned decoder, std::string_view bytes) {
-  switch (decoder % 10) {
+  switch (decoder % 11) {
     case 0: {
       byte_reader in(bytes);
       const message m = decode_message(in);
@@ -56,7 +57,7 @@ void decode_with(unsigned decoder, std::string_view bytes) {
       if (operation) check_same(bytes, encode(*operation));
       return;
     }
-    default: {
+    case 9: {
       change_reader changes(bytes);
       commit_batch batch;
       for (checkpoint_change change; changes.next(change);) {
@@ -67,6 +68,19 @@ void decode_with(unsigned decoder, std::string_view bytes) {
         }
       }
       if (changes.ok()) check_same(bytes, batch.changes);
+      return;
+    }
+    default: {
+      auto record = record_reader::open(bytes);
+      if (!record) return;
+      record_writer again(record->log());
+      while (!record->at_end()) {
+        const auto m = record->next();
+        if (!m) return;
+        again.add(*m, record->time_ms());
+      }
+      // Without a message there is nothing that the writer would write.
+      if (!again.empty()) check_same(bytes, again.finish());
     }
   }
 }

@@ -66,7 +66,13 @@ std::string_view record_writer::finish() {
 }
 
 void record_writer::clear() {
-  bytes_.resize(header_size);
+  // There is one for each destination of each thread: what a large record took is given back.
+  constexpr std::size_t kept = 32 * 1024;
+  if (bytes_.capacity() > kept) {
+    bytes_ = std::string(bytes_, 0, header_size);
+  } else {
+    bytes_.resize(header_size);
+  }
   weight_ = 0;
 }
 

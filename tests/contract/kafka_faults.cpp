@@ -192,7 +192,7 @@ class kafka_faults : public testing::Test {
   void tell(const char* what, owner& seen, const talker& by, const kafka_log& log) {
     const kafka_statistics now = log.count();
     std::printf(
-        "%s: longest pause %.2f s, %llu of %llu lost per partition in all, "
+        "%s: longest pause %.2f s, %llu of %llu lost, "
         "%llu follows failed, longest call %.2f ms, producers replaced %llu\n",
         what, seconds(seen.longest_pause()), static_cast<unsigned long long>(seen.gaps()),
         static_cast<unsigned long long>(by.said() * all.size()),

@@ -62,7 +62,7 @@ const std::array reader_settings = {
     setting{"fetch.error.backoff.ms", "50"},
     // Of each partition, as each has a queue of its own.
     setting{"queued.min.messages", "10000"},
-    setting{"queued.max.messages.kbytes", "4096"},
+    setting{"queued.max.messages.kbytes", "1024"},
 };
 
 const std::array survey_settings = {

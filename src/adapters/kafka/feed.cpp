@@ -40,6 +40,7 @@ struct feed::following : source {
   std::uint64_t serial = 0;
   phase state = phase::opening;
   bool from_oldest = false;    ///< reads from the oldest record that there is
+  bool restarted = false;      ///< where the cluster said that this is
   std::uint64_t until_ms = 0;  ///< steady; when an opening is doubted
   request_id log;
   std::atomic<std::int64_t> next{-1};  ///< Kafka's offset of the next record; negative: not known
@@ -313,8 +314,9 @@ void feed::resolve(const question& asked, const result<watermarks>& found) {
     fail(f, errc::corrupt,
          "its log ends below offset " + std::to_string(f.from.value) +
              ": it has lost its end, or was deleted and made anew");
-  } else if (position < found->low && !f.from_oldest) {
+  } else if (position < found->low && !f.restarted) {
     f.from_oldest = true;
+    f.restarted = true;
     rd_kafka_consume_stop((*handles_)[static_cast<std::size_t>(f.partition.service)],
                           f.partition.index);
     restart(f, found->low);

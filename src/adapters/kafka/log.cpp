@@ -11,6 +11,7 @@ namespace settle {
 namespace {
 
 constexpr std::chrono::milliseconds upkeep_pause{10};
+constexpr std::uint64_t last_wait_ms = 500;  ///< for what is on its way at the end
 constexpr std::uint64_t silence_ms = 2'000;  ///< then the cluster is not reachable
 
 std::atomic<std::uint64_t> logs_opened{0};
@@ -44,6 +45,7 @@ result<std::unique_ptr<kafka_log>> kafka_log::open(const kafka_options& options)
   auto feed = kafka::feed::open(*address, *made->topics_, *made->health_);
   if (!feed) return feed.error();
   made->feed_ = std::move(*feed);
+  made->health_->answered();
   made->upkeep_ = std::thread([log = made.get()] { log->upkeep(); });
   return made;
 }
@@ -52,7 +54,8 @@ kafka_log::~kafka_log() {
   ending_ = true;
   if (upkeep_.joinable()) upkeep_.join();
   feed_.reset();  // its readers may still append
-  senders_.clear();
+  const std::uint64_t until_ms = kafka::steady_ms() + last_wait_ms;
+  for (const auto& s : senders_) s->finish(until_ms);
 }
 
 kafka::outgoing& kafka_log::mine() {
@@ -123,6 +126,10 @@ void kafka_log::upkeep() {
   }
 }
 
+bool kafka_log::reachable() const noexcept {
+  return health_->answered_ms() + silence_ms >= kafka::steady_ms();
+}
+
 kafka_statistics kafka_log::count() const {
   kafka_statistics now;
   for (const auto& s : senders_) {
@@ -140,10 +147,10 @@ kafka_statistics kafka_log::count() const {
   now.replies_read = read.replies;
   now.other_replies_read = read.other_replies;
   now.unread = feed_->unread();
-  const std::uint64_t now_ms = kafka::steady_ms();
-  now.reachable = now_ms - health_->answered_ms() <= silence_ms;
+  now.reachable = reachable();
   now.last_error = health_->last_error();
-  if (!now.last_error.empty()) now.error_age_ms = now_ms - health_->failed_ms();
+  const std::uint64_t failed_ms = health_->failed_ms();
+  if (!now.last_error.empty()) now.error_age_ms = kafka::steady_ms() - failed_ms;
   return now;
 }
 

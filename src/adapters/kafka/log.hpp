@@ -53,7 +53,7 @@ struct kafka_statistics {
 
   std::uint64_t unsent_bytes = 0;  ///< not yet confirmed
   std::uint64_t unread = 0;        ///< records that the cluster has of what is followed
-  bool reachable = false;          ///< the cluster answered within the last two seconds
+  bool reachable = false;          ///< see kafka_log::reachable
   std::string last_error;          ///< empty: none
   std::uint64_t error_age_ms = 0;  ///< how long ago that was
 };
@@ -82,6 +82,8 @@ class kafka_log final : public log {
   result<void> trim(const std::vector<std::pair<partition_id, offset>>& below);
 
   kafka_statistics count() const;
+  /// Whether the cluster answered within the last two seconds; it is asked twice a second.
+  bool reachable() const noexcept;
 
   // For tests.
   void abandon();         ///< what is on its way is dropped; nothing may follow but the end

@@ -8,7 +8,6 @@
 namespace settle::kafka {
 namespace {
 
-constexpr int last_wait_ms = 500;     ///< for what is on its way when the log is closed
 constexpr int purge_wait_ms = 1'000;  ///< for librdkafka to tell what it has dropped
 
 /// The slot in unsent_ goes through librdkafka as a pointer.
@@ -49,10 +48,6 @@ result<std::unique_ptr<sender>> sender::open(const address& a,
   if (!first) return first.error();
   made->producer_ = std::move(*first);
   return made;
-}
-
-sender::~sender() {
-  if (producer_) rd_kafka_flush(producer_->client.get(), last_wait_ms);
 }
 
 result<std::unique_ptr<sender::producer>> sender::make() {
@@ -128,6 +123,12 @@ void sender::replace() {
   counters_.remade.fetch_add(1, std::memory_order_relaxed);
   const std::unique_lock lock(mutex_);
   std::swap(producer_, *made);
+}
+
+void sender::finish(std::uint64_t until_ms) {
+  const std::uint64_t now_ms = steady_ms();
+  const std::uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+  rd_kafka_flush(producer_->client.get(), static_cast<int>(left_ms));
 }
 
 void sender::abandon() {

@@ -36,15 +36,14 @@ class sender final : public client_listener {
   static result<std::unique_ptr<sender>> open(const address& a,
                                               const partition_counts_by_topic& partitions,
                                               health& h);
-  /// Waits a moment for what is on its way.
-  ~sender() override;
-
   /// Copies the record. Never waits: without room, the record is dropped.
   void send(std::size_t topic, std::uint32_t partition, std::string_view key,
             std::string_view value);
   /// Takes what the cluster has answered, and replaces the producer if it has to be. To be called
   /// every few milliseconds.
   void poll();
+  /// Waits for what is on its way. REQUIRES: nobody polls.
+  void finish(std::uint64_t until_ms);
   /// Drops what is on its way.
   void abandon();
 

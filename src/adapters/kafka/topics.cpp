@@ -124,23 +124,23 @@ class survey {
   }
 
  private:
-  template <class What>
-  void for_each_partition(What&& what) {
+  void start() {
     for (std::size_t t = 0; t < service_count; ++t) {
       for (std::uint32_t p = 0; p < topics_.partitions[t]; ++p) {
-        what(handles_[t], static_cast<std::int32_t>(p));
+        rd_kafka_consume_start_queue(handles_[t], static_cast<std::int32_t>(p),
+                                     RD_KAFKA_OFFSET_BEGINNING, records_.get());
       }
     }
   }
-  void start() {
-    for_each_partition([&](rd_kafka_topic_t* topic, std::int32_t partition) {
-      rd_kafka_consume_start_queue(topic, partition, RD_KAFKA_OFFSET_BEGINNING, records_.get());
-    });
-  }
   void stop() {
-    for_each_partition([](rd_kafka_topic_t* topic, std::int32_t partition) {
-      rd_kafka_consume_stop(topic, partition);
-    });
+    for (std::size_t t = 0; t < service_count; ++t) {
+      for (std::uint32_t p = 0; p < topics_.partitions[t]; ++p) {
+        if (topics_.logs[t][p].empty()) stop(t, p);
+      }
+    }
+  }
+  void stop(std::size_t topic, std::uint32_t partition) {
+    rd_kafka_consume_stop(handles_[topic], static_cast<std::int32_t>(partition));
   }
 
   result<void> read() {
@@ -188,6 +188,7 @@ class survey {
     }
     log = record->log();
     --left_;
+    stop(topic, partition);  // or all of it would be read
     return {};
   }
 
