@@ -356,6 +356,7 @@ class Cluster(Redis):
         super().__init__(workplace, **flags)
         # The usual port + 10000 is among those that outgoing connections get.
         self.bus_ports = [workplace.free_port() for _ in self.ports]
+        self.moving = None  # of the slot that is open: from, to
 
     def settings(self, number):
         return ["cluster-enabled yes", f"cluster-port {self.bus_ports[number - 1]}",
