@@ -102,14 +102,16 @@ class Redis(Deployment):
         parser.add_argument("--fsync", choices=("everysec", "always"), default="everysec")
         parser.add_argument("--dead-after", type=int, default=1000, metavar="MS",
                             help="how long a server is silent before another takes its place")
+        parser.add_argument("--password", action="store_true", help="the servers want one")
 
-    def __init__(self, workplace, fsync="everysec", dead_after=1000):
+    def __init__(self, workplace, fsync="everysec", dead_after=1000, password=False):
         super().__init__(workplace)
         self.dead_after = dead_after
         self.fsync = fsync
         self.program = server_program(workplace)
         self.ports = [workplace.free_port() for _ in range(self.count)]
-        self.password = None
+        self.password = PASSWORD if password else None
+        self.login = f":{URL_PASSWORD}@" if password else ""
         self.stopped = set()
 
     def settings(self, number):  # pylint: disable=unused-argument
@@ -124,6 +126,7 @@ class Redis(Deployment):
             f"port {self.ports[number - 1]}", "bind 127.0.0.1", "daemonize no", "save \"\"",
             "appendonly yes", f"appendfsync {self.fsync}", "maxmemory-policy noeviction",
             "enable-debug-command yes", "repl-diskless-sync-delay 0", "repl-timeout 5",
+            *([f'requirepass "{PASSWORD}"', f'masterauth "{PASSWORD}"'] if self.login else []),
             *self.settings(number), ""])
 
     def start_servers(self):
@@ -225,7 +228,7 @@ class Standalone(Redis):
         if self.secure:
             return (f"rediss://settle:{URL_PASSWORD}@127.0.0.1:{self.ports[0]}"
                     f"?ca={self.file('ca.crt')}")
-        return f"redis://127.0.0.1:{self.ports[0]}"
+        return f"redis://{self.login}127.0.0.1:{self.ports[0]}"
 
 
 def make_certificates(workplace):
@@ -273,7 +276,8 @@ class Sentinel(Redis):
                 f"sentinel monitor {self.name} 127.0.0.1 {self.ports[0]} 2",
                 f"sentinel down-after-milliseconds {self.name} {self.dead_after}",
                 f"sentinel failover-timeout {self.name} 5000",
-                f"sentinel parallel-syncs {self.name} 2", ""]))
+                f"sentinel parallel-syncs {self.name} 2",
+                *([f'sentinel auth-pass {self.name} "{PASSWORD}"'] if self.login else []), ""]))
             node = self.workplace.server(
                 f"sentinel-{number}", (self.program, "sentinel.conf", "--sentinel"),
                 lambda port=port: ask(port, "PING") == "PONG", folder)
@@ -335,7 +339,7 @@ class Sentinel(Redis):
     @property
     def url(self):
         servers = ",".join(f"127.0.0.1:{port}" for port in self.sentinel_ports)
-        return f"redis+sentinel://{servers}/{self.name}"
+        return f"redis+sentinel://{self.login}{servers}/{self.name}"
 
 
 class Cluster(Redis):
@@ -365,8 +369,9 @@ class Cluster(Redis):
     def start(self):
         self.start_servers()
         servers = [f"127.0.0.1:{port}" for port in self.ports]
-        self.workplace.run(("redis-cli", "--cluster", "create", *servers, "--cluster-replicas", "1",
-                            "--cluster-yes"))
+        login = ("-a", PASSWORD, "--no-auth-warning") if self.login else ()
+        self.workplace.run(("redis-cli", *login, "--cluster", "create", *servers,
+                            "--cluster-replicas", "1", "--cluster-yes"))
         self.await_whole()
 
     def await_whole(self):
@@ -422,7 +427,8 @@ class Cluster(Redis):
             self.moving = (here, there)
         elif verb == "move":
             here, there = self.moving
-            self.ask(here, "MIGRATE", "127.0.0.1", self.ports[there - 1], key, 0, 5000)
+            login = ("AUTH", PASSWORD) if self.login else ()
+            self.ask(here, "MIGRATE", "127.0.0.1", self.ports[there - 1], key, 0, 5000, *login)
         elif verb == "close":
             here, there = self.moving
             for number in (there, here):
@@ -431,4 +437,4 @@ class Cluster(Redis):
 
     @property
     def url(self):
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports[:3])
+        return f"redis+cluster://{self.login}" + ",".join(f"127.0.0.1:{port}" for port in self.ports[:3])
