@@ -100,6 +100,8 @@ static_assert(3 * roll_call_ms < lease_ms);
 static_assert(record_weight >= batch_rows && record_weight + batch_rows <= round_weight);
 static_assert(record_bytes + order_lines * (id_length + 32) < stored_record_bytes);
 static_assert(stored_record_bytes < unsent_partition_bytes);
+// An answer to a roll call that takes longer says nothing.
+static_assert(store_answer_ms <= lease_ms);
 static_assert(late_command_ms < request_memory_ms);
 // The stamp of a command is that old at most, and may wait as long again.
 static_assert(2 * contact_ms < late_command_ms);
