@@ -91,9 +91,10 @@ step_bench() {
 
 step_sim() {
   configure sim with_tests
-  build sim sim_test log_twin_contract simulate exhaust
+  build sim sim_test log_twin_contract membership_twin_contract simulate exhaust
   build/sim/src/sim/sim_test --gtest_brief=1
   build/sim/log_twin_contract --gtest_brief=1
+  build/sim/membership_twin_contract --gtest_brief=1
   build/sim/exhaust
   build/sim/simulate --seeds 1.."$histories"
   local scenario found=0

@@ -84,6 +84,12 @@ inline constexpr std::size_t repeats_per_turn = sized<std::size_t>(1'000, 4);  /
 inline constexpr std::uint64_t contact_ms = 30'000;       ///< what was heard earlier is asked again
 inline constexpr std::uint64_t read_deadline_ms = 5'000;  ///< default
 
+// The store in Redis, in milliseconds.
+inline constexpr std::uint64_t store_answer_ms = 1'000;  ///< default; then its effect is unknown
+inline constexpr std::uint64_t store_open_ms = 10'000;   ///< default; for the first answer
+inline constexpr std::uint64_t store_reconnect_ms = 50;  ///< between two tries
+inline constexpr std::uint64_t store_probe_ms = 1'000;   ///< whether a full one has room again
+
 // A saga sends at most one message to each partition of stock and one to payment, twice
 // (compensation), so the room it reserves when it opens must exist.
 static_assert(outbox_messages >= 2 * (std::size_t{partitions} + 1));
@@ -94,6 +100,8 @@ static_assert(3 * roll_call_ms < lease_ms);
 static_assert(record_weight >= batch_rows && record_weight + batch_rows <= round_weight);
 static_assert(record_bytes + order_lines * (id_length + 32) < stored_record_bytes);
 static_assert(stored_record_bytes < unsent_partition_bytes);
+// An answer to a roll call that takes longer says nothing.
+static_assert(store_answer_ms <= lease_ms);
 static_assert(late_command_ms < request_memory_ms);
 // The stamp of a command is that old at most, and may wait as long again.
 static_assert(2 * contact_ms < late_command_ms);

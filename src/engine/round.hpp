@@ -29,8 +29,9 @@ struct shard::slot {
   const round* ended = nullptr;  ///< the round that is being finished, if it concerns this opening
   bool leaving = false;          ///< not wanted any more; forgotten when its commit has ended
   bool verify_record = false;    ///< the next record must be the one that the checkpoint ends with
-  std::uint64_t retry_ms = 0;    ///< not opened again before; 0: nothing to wait for
-  std::uint64_t failures = 0;    ///< commits in a row
+  std::optional<offset> trimmed_above;     ///< the watermark that was seen to be below its log
+  std::uint64_t retry_ms = 0;              ///< not opened again before; 0: nothing to wait for
+  std::uint64_t failures = 0;              ///< commits in a row
   std::optional<partition_commit> failed;  ///< the last one, to be compared with what is stored
 
   std::uint64_t ticked_ms = 0;

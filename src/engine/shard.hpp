@@ -102,6 +102,7 @@ class shard {
   void claim(slot& s);
   void follow(slot& s);
   bool is_wanted(const logged_message& m);
+  static bool once_behind(slot& s);
   void finish_each(round& r);
   void durable(slot& s);
   void commit_failed(slot& s, partition_commit&& failed);

@@ -26,7 +26,8 @@ struct logged_message {
 };
 
 /// The answer to log::follow, before the first message. A second one, with an error, may end what
-/// the first one began.
+/// the first one began: unavailable if the log has been trimmed beyond what comes next for this
+/// reader, who must load a newer checkpoint; nothing is ever left out.
 struct follow_answer {
   partition_id partition;
   std::uint64_t following = 0;

@@ -104,9 +104,17 @@ void log_server::hand_over(std::uint32_t number) {
   const partition_log& log = at(f.partition);
   const std::uint64_t most =
       random_.one_in(8) ? random_.between(1, few_records) : delivered_records;
-  f.next = std::max(f.next, log.forgotten);
   f.end = std::min(f.next + most, log.forgotten + log.records.size());
   clients_[f.session].to_process([this, number] { deliver(number); });
+}
+
+/// What comes next for it was trimmed.
+void log_server::tell_behind(follower& f) {
+  f.under_way = false;
+  f.answer.status = error{errc::unavailable, f.partition.text() + ": trimmed beyond its reader"};
+  f.answer.first = first(f.partition);
+  if (!f.stopped) unfollow(f.session, f.partition);
+  f.reader->on_followed(f.answer);
 }
 
 void log_server::deliver(std::uint32_t number) {
@@ -114,7 +122,7 @@ void log_server::deliver(std::uint32_t number) {
   if (too_late(f)) return;
   const bool late = f.stopped;
   partition_log& log = at(f.partition);
-  f.next = std::max(f.next, log.forgotten);
+  if (f.next < log.forgotten) return tell_behind(f);
   f.end = std::min(f.end, log.forgotten + log.records.size());
   // The reader may stop this follower or die; the log itself changes only in other events.
   while (f.next < f.end && f.stopped == late && clients_[f.session].alive) {

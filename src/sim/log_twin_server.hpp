@@ -133,6 +133,7 @@ class log_server {
   void answer(std::uint32_t number);
   void plan_delivery(std::uint32_t number);
   void hand_over(std::uint32_t number);
+  void tell_behind(follower& f);
   void deliver(std::uint32_t number);
 
   scheduler& time_;

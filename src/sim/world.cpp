@@ -81,6 +81,8 @@ void world::come_to_rest() {
 /// The clients go on; what they ask of damaged partitions stays without an answer.
 void world::suffer_disaster() {
   constexpr std::uint64_t at_least_us = 5'000'000;
+  // A last fail-over may be on its way.
+  run_until([] { return false; }, 10'000);
   if (failed()) return;
   disaster what(*this, scenario_.disaster);
   what.strike(draw_);

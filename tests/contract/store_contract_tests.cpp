@@ -119,6 +119,58 @@ TEST_P(store_contract, round_of_several_partitions_is_whole_or_nothing) {
   EXPECT_EQ(commit(batch(stock_0, 1, 2, {{"a", "3"}})), commit_outcome::committed);
 }
 
+TEST_P(store_contract, partitions_of_a_round_are_decided_each_by_itself) {
+  if (opened().one_sequence()) GTEST_SKIP();
+  const auto round = start({batch(stock_0, 7, 8, {{"a", "2"}}), batch(stock_1, 0, 1, {{"a", "1"}}),
+                            batch(order_1, 0, 1, {{"a", "1"}})});
+  round->wait();
+  EXPECT_EQ(round->outcome(0), commit_outcome::refused);
+  EXPECT_EQ(round->outcome(1), commit_outcome::committed);
+  EXPECT_EQ(round->outcome(2), commit_outcome::committed);
+  EXPECT_EQ(value(stock_0, "a"), std::nullopt);
+  EXPECT_EQ(value(stock_1, "a"), "1");
+  EXPECT_EQ(watermark(order_1), 1U);
+}
+
+TEST_P(store_contract, round_without_a_commit_ends) {
+  start({})->wait();
+}
+
+TEST_P(store_contract, of_two_who_commit_at_one_position_one_gets_through) {
+  if (opened().one_sequence()) GTEST_SKIP();
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const auto mine = start({batch(stock_0, i, i + 1, {{"mine", std::to_string(i)}}, {"yours"})});
+    const auto yours = start({batch(stock_0, i, i + 1, {{"yours", std::to_string(i)}}, {"mine"})});
+    mine->wait();
+    yours->wait();
+    const bool won = mine->outcome() == commit_outcome::committed;
+    ASSERT_EQ(yours->outcome(), won ? commit_outcome::refused : commit_outcome::committed);
+    ASSERT_EQ(mine->outcome(), won ? commit_outcome::committed : commit_outcome::refused);
+    const auto found = read(stock_0, {"mine", "yours"});
+    ASSERT_EQ(found.watermark, i + 1);
+    ASSERT_EQ(found.found[0].has_value(), won);
+    ASSERT_EQ(found.found[1].has_value(), !won);
+  }
+}
+
+TEST_P(store_contract, batch_of_40_000_keys_is_one_commit) {
+  constexpr int count = 40'000;
+  values puts;
+  std::vector<std::string> erased;
+  for (int i = 0; i < count; ++i) {
+    puts["key" + std::to_string(i)] = std::to_string(i);
+    erased.push_back("key" + std::to_string(i));
+  }
+  ASSERT_EQ(commit(batch(stock_0, 0, 1, puts)), commit_outcome::committed);
+  const auto all = read(stock_0, erased);
+  EXPECT_EQ(all.watermark, 1U);
+  for (int i = 0; i < count; ++i)
+    ASSERT_EQ(all.found[static_cast<std::size_t>(i)], std::to_string(i));
+  ASSERT_EQ(commit(batch(stock_0, 1, 2, {{"left", "1"}}, erased)), commit_outcome::committed);
+  for (const stored_value& one : read(stock_0, erased).found) ASSERT_EQ(one, std::nullopt);
+  EXPECT_EQ(value(stock_0, "left"), "1");
+}
+
 TEST_P(store_contract, rounds_in_flight_build_on_each_other_and_finish_in_order) {
   if (!opened().one_sequence()) GTEST_SKIP();
   std::vector<std::unique_ptr<test_round>> rounds;

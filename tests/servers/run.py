@@ -28,6 +28,9 @@ from processes import END_SECONDS, Failed, Workplace, exit_on_signals, uninterru
 # need what the others do not.
 DEPLOYMENTS = {
     "kafka": ("kafka", "Kafka"),
+    "redis": ("redis", "Standalone"),
+    "redis-cluster": ("redis", "Cluster"),
+    "redis-sentinel": ("redis", "Sentinel"),
 }
 
 

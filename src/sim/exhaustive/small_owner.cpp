@@ -61,11 +61,12 @@ void small_owner::disown(partition_id partition) {
   times_ = {};
   failures_ = 0;
   failed_ = 0;
+  trimmed_above_ = 0;
   inputs_ = {};
   inputs_.add(clock_.steady_ms());
 }
 
-void small_owner::gave_up(partition_id partition) {
+void small_owner::gave_up(partition_id partition, errc /*why*/) {
   gave_up_on.insert(partition);
   if (shard_.phase(partition) == partition_phase::halted) halted = true;
 }
@@ -75,7 +76,16 @@ void small_owner::tell_followed(partition_id partition, const follow_answer& ans
   inputs_.add(answer.following);
   inputs_.add(answer.first.value);
   followers.at(partition).answered = true;
+  const offset from = followers.at(partition).from;
+  if (answer.first > std::max(from, offset{1})) trimmed_above_ = from.value + 1;
   on_followed(answer);
+  turn();
+}
+
+void small_owner::tell_behind(partition_id partition) {
+  note(input::followed, partition);
+  const auto ended = followers.extract(partition);
+  on_followed({partition, ended.mapped().following, error{errc::unavailable, "trimmed"}, {}, {}});
   turn();
 }
 
@@ -150,6 +160,7 @@ void small_owner::read(read_request& request) {
   inputs_.add(times_.value());
   inputs_.add(failures_);
   inputs_.add(failed_);
+  inputs_.add(trimmed_above_);
 }
 
 void small_owner::run() {

@@ -79,6 +79,8 @@ class small_owner final : public shard_host,
   void own(partition_id partition);
   void disown(partition_id partition);
   void tell_followed(partition_id partition, const follow_answer& answer);
+  /// What comes next for it was trimmed.
+  void tell_behind(partition_id partition);
   /// The messages of one record.
   void hand_over(partition_id partition, offset at, std::uint64_t checksum, record&& r);
   void finish_read(std::size_t number);
@@ -91,7 +93,8 @@ class small_owner final : public shard_host,
   /// that it was told since it began, in this order.
   ///
   /// With one partition less will do. When that is opened anew, all that the shard knew of it goes
-  /// but for the clock times of its timer, how many commits in a row failed, and the last of them;
+  /// but for the clock times of its timer, how many commits in a row failed, the last of them, and
+  /// where its log had been trimmed above the checkpoint;
   /// and the numbers of openings and followings are only compared with those of what is under way.
   std::uint64_t inputs() const noexcept { return inputs_.value(); }
 
@@ -101,7 +104,7 @@ class small_owner final : public shard_host,
   void round_finished(round& r) noexcept override { finished_.push_back(&r); }
   void fetch_finished(fetch& f) noexcept override { fetched_.push_back(&f); }
   log_reader& reader() override { return *this; }
-  void gave_up(partition_id partition) override;
+  void gave_up(partition_id partition, errc why) override;
   // log_reader
   void on_followed(const follow_answer& answer) override { shard_.followed(answer); }
   void on_message(logged_message&& m) override { shard_.receive(std::move(m)); }
@@ -143,8 +146,9 @@ class small_owner final : public shard_host,
   fingerprint inputs_;
   fingerprint times_;  ///< of all that the timers saw
   std::uint64_t openings_ = 0;
-  std::uint64_t failures_ = 0;  ///< commits in a row, of this opening
-  std::uint64_t failed_ = 0;    ///< fingerprint of the last of them
+  std::uint64_t failures_ = 0;       ///< commits in a row, of this opening
+  std::uint64_t failed_ = 0;         ///< fingerprint of the last of them
+  std::uint64_t trimmed_above_ = 0;  ///< the last watermark that its log was trimmed above, and 1
 };
 
 }  // namespace settle::sim

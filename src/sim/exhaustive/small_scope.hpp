@@ -65,7 +65,6 @@ struct small_scope {
   std::uint32_t switches = 0;      ///< of an owner to the other half of a split store
   bool records_apart = false;      ///< what an owner sends is under way for a while
   bool answers_apart = true;       ///< so is what became of a commit
-  bool may_halt = false;           ///< an owner's halt is right, if all comes to rest without it
   bool long_form = false;          ///< not a part of what is explored by default
 };
 

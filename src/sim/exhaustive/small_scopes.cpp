@@ -77,7 +77,7 @@ void add_usual(scope_maker& to) {
   to.add_joined("split", "the store is two for a while", {split}, 0);
   to.add_joined("lose_reply", "a reply is lost, the client asks again", {lose_reply}, 0);
   to.add_joined("zombie", "an owner stands still and comes back", {pause}, 0);
-  to.add_joined("trim", "the log is trimmed", {trim}, 1).may_halt = true;
+  to.add_joined("trim", "the log is trimmed", {trim}, 1);
   small_scope& two = to.add("two_faults", "two of: a record, a commit's answer is lost",
                             {lose_record, lose_answer}, 0);
   two.records_apart = true;

@@ -109,7 +109,7 @@ void small_world::take_one(std::uint32_t number) {
   }
   catch_up();
   for (const auto& o : threads_) {
-    if (!o->halted || scope_.may_halt) continue;
+    if (!o->halted) continue;
     oracle_.violation(
         fmt::format("{} halts a partition, although no log and no store has lost what it must keep",
                     o->name()));
@@ -284,7 +284,7 @@ void small_world::follow(small_owner& o, partition_id partition) {
 void small_world::deliver(small_owner& o, partition_id partition) {
   auto& f = o.followers.at(partition);
   const auto& log = log_.at(partition);
-  f.next = std::max(f.next, log.first);
+  if (f.next < log.first) return o.tell_behind(partition);
   const small_record& next = log.records[f.next++];
   auto decoded = decode_record(next.bytes);
   CHECK(decoded, "a record reads back");
