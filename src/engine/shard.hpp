@@ -1,16 +1,12 @@
 // One engine thread's share of the partitions: takes messages, applies them in rounds, hands each
 // round to the store and goes on while it is committed. Decides and never waits; has no thread, no
 // socket and no clock of its own, so that the simulator runs this very object.
-//
 // A round: what arrived is applied, and where the store is one sequence also everything that this
-// sets off in other partitions of the shard, so a whole checkout costs one commit. Replies and what
-// goes to other threads or machines leave when they may: see finished() and commit().
-//
+// sets off in other partitions of the shard, so a whole checkout costs one commit.
 // Where store and log are the process's own (local), all later rounds fail with one. The shard then
 // forgets what it computed since, tells the clients so, and loads its partitions again. Otherwise
-// each partition is on its own: it is taken over (shard_takeover.cpp), its outputs and replies
-// leave when its commit is durable, and when a commit fails it is taken over again.
-//
+// each partition is taken over (shard_takeover.cpp), its outputs and replies leave when its commit
+// is durable, and when a commit fails it is taken over again.
 // Concurrency: one thread calls everything here; shard_host's calls come from any.
 #pragma once
 
@@ -48,8 +44,8 @@ class shard {
   /// Lets go of it as soon as no commit of it is under way. REQUIRES: the log can be read again.
   void disown(partition_id id);
   bool owns(partition_id id) const noexcept { return find(id) != nullptr; }
-  /// From now on partitions that follow an older version are switched to this one, each by a record
-  /// of its log. REQUIRES: every process that is to own partitions knows it.
+  /// Partitions with older rules are switched to these, each by a record of its log. REQUIRES:
+  /// every process that is to own partitions knows them.
   void follow_rules(std::uint32_t version) noexcept { wanted_rules_ = version; }
   void start();
   void followed(const follow_answer& answer);
@@ -97,12 +93,10 @@ class shard {
   bool may_speak(const slot& s) const;
   void commit(round& r);
   void complete(round& r);
-  // Taking over, where partitions change their owners.
   bool stored_as_expected(slot& s);
   void claim(slot& s);
   void follow(slot& s);
   bool is_wanted(const logged_message& m);
-  static bool once_behind(slot& s);
   void finish_each(round& r);
   void durable(slot& s);
   void commit_failed(slot& s, partition_commit&& failed);
@@ -117,8 +111,7 @@ class shard {
   void flush_outgoing();
   void reload_if_possible();
   void load_again(slot& s, std::uint64_t now_ms);
-  void tick(slot& s, std::uint64_t now_ms);
-  void switch_rules(slot& s, std::uint64_t now_ms);
+  void speak_to_itself(slot& s, std::uint64_t now_ms);
   void send_to_itself(slot& s, message_body&& what);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
   void acknowledge_idle(slot& s, std::uint64_t now_ms);
@@ -139,8 +132,7 @@ class shard {
   std::vector<message> outgoing_;       ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;
   std::string value_;
-  std::uint64_t time_ms_ = 0;  ///< clock_.wall_ms(), as the round that is computed sees it
-  std::size_t weight_ = 0;     ///< of the round that is computed
+  std::uint64_t time_ms_ = 0, weight_ = 0;  ///< clock_.wall_ms() and size, of the same round
   std::vector<std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
   std::vector<std::unique_ptr<round>> spare_rounds_;

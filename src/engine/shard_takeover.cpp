@@ -60,7 +60,8 @@ void shard::followed(const follow_answer& answer) {
   // Offsets begin with 1.
   if (answer.first.value > std::max<std::uint64_t>(watermark.value, 1) &&
       !mutated(mutation::trimmed_log_is_fresh)) {
-    if (once_behind(s)) return open(s);
+    // Since our claim another owner may have gone on, and the log been trimmed up to where it was.
+    if (std::exchange(s.trimmed_above, watermark) != watermark) return open(s);
     return halt(s, {errc::corrupt,
                     s.id.text() + ": its log begins at " + std::to_string(answer.first.value) +
                         ", but the checkpoint ends at " + std::to_string(watermark.value) +
@@ -71,13 +72,6 @@ void shard::followed(const follow_answer& answer) {
   s.phase = partition_phase::serving;
   deliver(s);
   flush_outgoing();
-}
-
-/// The log begins behind the checkpoint, for the first time at this one: since our claim another
-/// owner may have gone on, and the log been trimmed up to where that was.
-bool shard::once_behind(slot& s) {
-  const offset watermark = s.state->watermark();
-  return std::exchange(s.trimmed_above, watermark) != watermark;
 }
 
 /// Whether a message from the log is to be applied.

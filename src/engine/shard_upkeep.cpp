@@ -21,8 +21,7 @@ void shard::on_timer() {
     if (s->phase == partition_phase::loading) load_again(*s, now_ms);
     if (s->phase != partition_phase::serving) continue;
     if (!s->queue.empty()) mark_ready(*s);
-    tick(*s, now_ms);
-    switch_rules(*s, now_ms);
+    speak_to_itself(*s, now_ms);
     repeat_unacknowledged(*s, now_ms);
     acknowledge_idle(*s, now_ms);
   }
@@ -37,19 +36,18 @@ void shard::load_again(slot& s, std::uint64_t now_ms) {
   open(s);
 }
 
-void shard::tick(slot& s, std::uint64_t now_ms) {
-  constexpr std::uint64_t tick_interval_ms = 1'000;
-  if (!s.state->has_expiring() || now_ms < s.ticked_ms + tick_interval_ms) return;
-  s.ticked_ms = now_ms;
-  send_to_itself(s, body::tick{options_.owner, now_ms});
-}
-
-/// A new version comes into force at an offset, so that a replay crosses it as the first run did.
-void shard::switch_rules(slot& s, std::uint64_t now_ms) {
-  constexpr std::uint64_t ask_again_after_ms = 1'000;
-  if (s.state->rules() >= wanted_rules_ || now_ms < s.asked_rules_ms + ask_again_after_ms) return;
-  s.asked_rules_ms = now_ms;
-  send_to_itself(s, body::set_rules{wanted_rules_});
+/// Its logical time, and the rules that it follows, advance by records of its own log, so that a
+/// replay crosses them as the first run did.
+void shard::speak_to_itself(slot& s, std::uint64_t now_ms) {
+  constexpr std::uint64_t interval_ms = 1'000;
+  if (s.state->has_expiring() && now_ms >= s.ticked_ms + interval_ms) {
+    s.ticked_ms = now_ms;
+    send_to_itself(s, body::tick{options_.owner, now_ms});
+  }
+  if (s.state->rules() < wanted_rules_ && now_ms >= s.asked_rules_ms + interval_ms) {
+    s.asked_rules_ms = now_ms;
+    send_to_itself(s, body::set_rules{wanted_rules_});
+  }
 }
 
 void shard::send_to_itself(slot& s, message_body&& what) {

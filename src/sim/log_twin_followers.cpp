@@ -54,7 +54,7 @@ void log_server::open(std::uint32_t number) {
     const auto next =
         std::ranges::lower_bound(log.records, f.from, {}, [](const auto& r) { return r.at; });
     f.next = log.forgotten + static_cast<std::uint64_t>(next - log.records.begin());
-    if (ends_before(log, f.from)) {
+    if (f.from != offset{} && f.from >= log.next) {
       f.answer.status = error{errc::corrupt, f.partition.text() + ": its log ends before offset " +
                                                  std::to_string(f.from.value)};
     }
@@ -67,10 +67,6 @@ void log_server::open(std::uint32_t number) {
     const std::uint32_t session = followers_[number].session;
     if (clients_[session].alive) clients_[session].to_process([this, number] { answer(number); });
   });
-}
-
-bool log_server::ends_before(const partition_log& log, offset at) {
-  return at != offset{} && at >= log.next;
 }
 
 bool log_server::too_late(const follower& f) {

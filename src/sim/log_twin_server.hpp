@@ -3,7 +3,6 @@
 // A record is encoded where it is sent and decoded where it arrives, so the codec takes part. What
 // a client sends to one partition arrives in its order, with gaps where the world loses records; a
 // repeated record arrives a second time at any later moment. Offsets skip now and then.
-//
 // The brokers never forget what they have accepted; trim() and recreate() are the world's doing.
 // Concurrency: one thread.
 #pragma once
@@ -40,11 +39,9 @@ class log_server {
 
   /// Forgets the records below.
   void trim(partition_id partition, offset below);
-  /// As if somebody had deleted the log and made it again. Who follows the old one hears nothing
-  /// any more.
+  /// As if somebody had deleted the log and made it again. Its followers hear nothing any more.
   void recreate(partition_id partition);
-  /// Loses what it had accepted from `end` on, and all that is under way. Who follows it hears
-  /// nothing any more.
+  /// Loses what it had accepted from `end` on, and all that is under way. Else as recreate().
   void truncate(partition_id partition, offset end);
 
   request_id identity(partition_id partition) { return at(partition).identity; }
@@ -107,7 +104,6 @@ class log_server {
   partition_log& at(partition_id partition);
   bool away(std::uint32_t session) const { return outage_ || clients_[session].cut_off; }
   arrival judge(std::uint32_t session);
-  static bool ends_before(const partition_log& log, offset at);
   void stop_followers(partition_log& log);
   void resume();
 

@@ -31,6 +31,13 @@ workspace::workspace(partition_id self, const partition_counts& counts)
   for (std::size_t s = 0; s < service_count; ++s) link_at_[s].resize(counts[s]);
 }
 
+std::uint32_t workspace::followed_rules() const noexcept {
+  if (mutated(mutation::rules_at_once)) return known_rules;
+  // What a program does not know it cannot do.
+  if (mutated(mutation::guess_rules)) return std::min(known_rules, meta.rules);
+  return meta.rules;
+}
+
 void workspace::mix(std::uint64_t value) noexcept {
   meta.digest = XXH3_64bits_withSeed(&value, sizeof value, meta.digest);
 }

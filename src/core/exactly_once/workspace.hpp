@@ -5,7 +5,6 @@
 // One workspace a partition, one thread.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -125,12 +124,7 @@ class workspace {
   std::optional<std::string> corrupt;
 
  private:
-  std::uint32_t followed_rules() const noexcept {
-    if (mutated(mutation::rules_at_once)) return known_rules;
-    // What a program does not know it cannot do.
-    if (mutated(mutation::guess_rules)) return std::min(known_rules, meta.rules);
-    return meta.rules;
-  }
+  std::uint32_t followed_rules() const noexcept;
   message& new_output(partition_id to, const trace_context& trace);
   void mix_output(partition_id to, std::size_t type) noexcept;
   void record_answer(const waiting_request& to, const answer& what);

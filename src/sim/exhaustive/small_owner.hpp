@@ -20,8 +20,7 @@ namespace settle::sim {
 class small_clock final : public settle::clock {
  public:
   std::uint64_t steady_ms() const noexcept override { return now_ms_; }
-  /// The same for all and always: it is in every record, for display, and would only make equal
-  /// records different.
+  /// Always the same: it is in every record, and would only make equal ones different.
   std::uint64_t wall_ms() const noexcept override { return 1'700'000'000'000; }
   void advance(std::uint64_t ms) noexcept { now_ms_ += ms; }
 
@@ -60,9 +59,7 @@ class small_owner final : public shard_host,
   char name() const noexcept { return options_.name; }
   settle::shard& shard() noexcept { return shard_; }
 
-  // What is under way. The world looks at it, and changes it by the calls below and by taking what
-  // it carries elsewhere.
-
+  // What is under way. The world looks at it, and takes what it carries elsewhere.
   std::map<partition_id, std::deque<std::string>> sent;  ///< records, by destination, in order
   std::map<partition_id, follower> followers;
   std::vector<read_request*> reads;
@@ -75,7 +72,6 @@ class small_owner final : public shard_host,
   bool paused = false;
 
   // Inputs: each is a turn of the event loop.
-
   void own(partition_id partition);
   void disown(partition_id partition);
   void tell_followed(partition_id partition, const follow_answer& answer);
