@@ -145,6 +145,7 @@ step_fuzz() {
 run_sanitized() {
   local preset=$1 edges='gateway|cli' targets
   configure "$preset" with_tests
+  build "$preset" build.ninja  # it may have to learn of new programs
   mapfile -t targets < <(ninja -C "build/$preset" -t targets all |
     sed -nE 's/^([a-z_]+_test): phony$/\1/p' | grep -vE "^($edges)_test$")
   if [[ ${#targets[@]} == 0 ]]; then nothing "there are no test programs to build"; fi
