@@ -62,6 +62,7 @@ class shard {
   bool loaded() const noexcept;
   partition_phase phase(partition_id id) const;
   std::uint64_t logical_time_ms(partition_id id) const;
+  std::size_t queued(partition_id id) const noexcept;  ///< messages that are not applied yet
   using statistics = shard_statistics;
   statistics count() const;
 
@@ -139,8 +140,7 @@ class shard {
   std::vector<std::string> spare_bytes_;  ///< of batches that are committed
   std::uint64_t epoch_ = 0;
   std::uint32_t wanted_rules_ = 1;
-  std::uint64_t openings_ = 0;
-  std::uint64_t followings_ = 0;
+  std::uint64_t openings_ = 0, followings_ = 0;
   bool started_ = false;
   bool discarding_ = false;  ///< a round failed: nothing is computed until all is reloaded
   answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile

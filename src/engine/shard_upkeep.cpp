@@ -109,6 +109,11 @@ std::uint64_t shard::logical_time_ms(partition_id id) const {
   return found == nullptr ? 0 : found->state->logical_time_ms();
 }
 
+std::size_t shard::queued(partition_id id) const noexcept {
+  const slot* found = find(id);
+  return found == nullptr ? 0 : found->queue.size();
+}
+
 shard::statistics shard::count() const {
   statistics now = statistics_;
   for (const auto& [id, s] : slots_) {

@@ -47,6 +47,8 @@ class log_reader {
   virtual void on_message(logged_message&& m) = 0;
   /// The caller of on_message has no more for now.
   virtual void on_flush() = 0;
+  /// The log keeps what comes next of this partition for a while.
+  virtual bool full(partition_id /*partition*/) const noexcept { return false; }
 };
 
 /// Gets the replies to one gateway. Called on any thread.
@@ -65,6 +67,9 @@ class log {
   /// store that never goes back and that holds the outboxes; it delivers within the process, and
   /// outputs may be delivered before they are durable (store::one_sequence).
   virtual bool rereadable() const noexcept = 0;
+
+  /// Whether it has answered lately. Who cannot reach it gives partitions up.
+  virtual bool reachable() const noexcept { return true; }
 
   /// Appends to the log of m.destination. Never waits.
   virtual void append(message&& m, std::uint64_t time_ms) = 0;

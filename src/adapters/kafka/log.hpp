@@ -83,7 +83,7 @@ class kafka_log final : public log {
 
   kafka_statistics count() const;
   /// Whether the cluster answered within the last two seconds; it is asked twice a second.
-  bool reachable() const noexcept;
+  bool reachable() const noexcept override;
 
   // For tests.
   void abandon();         ///< what is on its way is dropped; nothing may follow but the end
