@@ -86,7 +86,7 @@ class log {
   /// Nothing more of this partition is wanted.
   virtual void unfollow(partition_id partition) = 0;
 
-  /// Needs no flush.
+  /// Leaves with flush() at the latest.
   virtual void send_reply(const reply& r) = 0;
   /// Replies that are sent from now on, or a moment later; there is no end of it.
   virtual void follow_replies(std::uint64_t gateway, reply_reader& reader) = 0;

@@ -37,11 +37,12 @@ class Shop(Deployment):
         parser.add_argument("--no-nginx", action="store_true",
                             help="clients talk to the first gateway")
         parser.add_argument("--strict-reads", action="store_true")
+        parser.add_argument("--long-run", action="store_true", help="for measurements")
 
     def __init__(self, workplace, brokers=1, store="redis", each=1, gateways=1, partitions=4,
-                 commit="lua", no_nginx=False, strict_reads=False, **of_store):
+                 commit="lua", no_nginx=False, strict_reads=False, long_run=False, **of_store):
         super().__init__(workplace)
-        self.brokers = kafka.Kafka(workplace, nodes=brokers)
+        self.brokers = kafka.Kafka(workplace, nodes=brokers, long_run=long_run)
         self.store = STORES[store](workplace, **of_store)
         self.each, self.partitions, self.commit = each, partitions, commit
         self.strict_reads = strict_reads

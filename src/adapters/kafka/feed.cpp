@@ -405,10 +405,10 @@ void feed::take_reply(const rd_kafka_message_t& m) {
     counters_.other_replies.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const auto decoded = decode_reply(bytes_of(m));
-  if (!decoded) return health_.failed("a reply: " + decoded.error().detail);
-  counters_.replies.fetch_add(1, std::memory_order_relaxed);
-  found->second->on_reply(*decoded);
+  const auto decoded = decode_replies(bytes_of(m));
+  if (!decoded) return health_.failed("replies: " + decoded.error().detail);
+  counters_.replies.fetch_add(decoded->size(), std::memory_order_relaxed);
+  for (const reply& one : *decoded) found->second->on_reply(one);
 }
 
 void feed::on_clock() {
