@@ -115,7 +115,6 @@ class shard {
   void speak_to_itself(slot& s, std::uint64_t now_ms);
   void send_to_itself(slot& s, message_body&& what);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
-  void acknowledge_idle(slot& s, std::uint64_t now_ms);
   std::unique_ptr<round> take_round();
   void recycle(std::unique_ptr<round> r);
   std::string spare_bytes();
@@ -133,6 +132,7 @@ class shard {
   std::vector<message> outgoing_;       ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;
   std::string value_;
+  std::uint64_t acknowledged_ms_ = 0;
   std::uint64_t time_ms_ = 0, weight_ = 0;  ///< clock_.wall_ms() and size, of the same round
   std::vector<std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
