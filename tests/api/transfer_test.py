@@ -2,11 +2,14 @@
 
 import pathlib
 import random
+import threading
+import time
 
 import pytest
 
+from settle_client import NoAnswer
 from shop import Shop
-from transfer import Content, done, refused
+from transfer import Content, done, refused, settle
 
 
 @pytest.fixture
@@ -59,19 +62,61 @@ def test_through_a_pipe(start_settle, stopped, tmp_path):
     check(start_settle, tmp_path / "new", content, state, 4)
 
 
-def test_what_a_kill_left_open_is_refused_or_complete_and_after_an_orderly_stop_exported(
-        start_settle, tmp_path):
+def checkouts(process, content, lane):
+    """Orders of one user and checkouts, until the process is gone."""
+    shop = Shop(process.port)
+    try:
+        while True:
+            order = shop.create_order(content.users[lane], (content.items[lane], 1))
+            shop.checkout(order)
+    except NoAnswer:
+        pass
+    finally:
+        shop.close()
+
+
+def test_killed_at_work_it_is_exported_after_a_start_and_an_orderly_stop(start_settle, tmp_path):
     process = start_settle(data=tmp_path / "data")
     shop = Shop(process.port)
     content = Content(shop)
+    shop.close()
+    for round in range(3):
+        lanes = [threading.Thread(target=checkouts, args=(process, content, lane))
+                 for lane in range(8)]
+        for lane in lanes:
+            lane.start()
+        time.sleep(0.5)
+        process.kill9()
+        for lane in lanes:
+            lane.join()
+        ended = settle("export", "--store", f"embedded:{tmp_path}/data", tmp_path / f"at-once-{round}")
+        assert ended.returncode == 0 or b"stop it with SIGTERM" in ended.stderr
+        process.start()
+        assert process.terminate() == 0
+        done("export", "--store", f"embedded:{tmp_path}/data", tmp_path / f"file-{round}")
+        process.start()
+    shop = Shop(process.port)
     state = content.state(shop)
     shop.close()
-    process.kill9()
-    process.start()
     assert process.terminate() == 0
-    done("export", "--store", f"embedded:{tmp_path}/data", tmp_path / "file")
-    done("import", "--store", f"embedded:{tmp_path}/new", "--partitions", 2, tmp_path / "file")
+    done("import", "--store", f"embedded:{tmp_path}/new", "--partitions", 2, tmp_path / "file-2")
     check(start_settle, tmp_path / "new", content, state, 2)
+
+
+def test_stopped_at_work_it_is_exported(start_settle, tmp_path):
+    process = start_settle(data=tmp_path / "data")
+    shop = Shop(process.port)
+    content = Content(shop)
+    shop.close()
+    lanes = [threading.Thread(target=checkouts, args=(process, content, lane))
+             for lane in range(8)]
+    for lane in lanes:
+        lane.start()
+    time.sleep(0.3)
+    assert process.terminate() == 0
+    for lane in lanes:
+        lane.join()
+    done("export", "--store", f"embedded:{tmp_path}/data", tmp_path / "file")
 
 
 def test_after_a_kill_it_is_exported_from_the_journal(start_settle, tmp_path):

@@ -109,10 +109,10 @@ class exporting {
       : from_(from), to_(to), progress_(progress) {}
 
   result<void> run() {
-    const std::uint64_t epoch = from_.epoch();
     auto quiet = read_quiet_partitions(from_);
     if (!quiet) return quiet.error();
     partitions_ = std::move(*quiet);
+    const std::uint64_t epoch = from_.epoch();  // every server has been asked by now
     if (auto begun = to_.begin(head()); !begun) return begun;
     for (const auto& [id, known] : partitions_) {
       if (auto walked = walk(id); !walked) return walked;
