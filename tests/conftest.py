@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-pytest.register_assert_rewrite("expect", "shop")
+pytest.register_assert_rewrite("expect", "shop", "transfer")
 
 import settle_process  # noqa: E402
 from settle_process import SettleProcess  # noqa: E402

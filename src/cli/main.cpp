@@ -7,6 +7,8 @@
 #include <functional>
 
 #include "cli/bench.hpp"
+#include "cli/export.hpp"
+#include "cli/import.hpp"
 #include "cli/serve.hpp"
 #include "cli/verify.hpp"
 
@@ -19,6 +21,8 @@ int main(int argc, char** argv) {
   settle::cli::add_serve_command(app, run);
   settle::cli::add_verify_command(app, run);
   settle::cli::add_bench_command(app, run);
+  settle::cli::add_export_command(app, run);
+  settle::cli::add_import_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

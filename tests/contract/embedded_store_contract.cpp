@@ -19,11 +19,11 @@ class embedded_data final : public store_under_test {
   }
   ~embedded_data() override { std::filesystem::remove_all(options_.directory); }
 
-  result<std::unique_ptr<store>> open() override { return open_embedded_store(options_); }
+  result<std::unique_ptr<scannable_store>> open() override { return open_embedded_store(options_); }
 
   /// Without a write-behind at the end, an end leaves the files that a kill leaves. (A real kill is
   /// in embedded_store_kill_test.cpp.)
-  void crash(std::unique_ptr<store> opened) override { opened.reset(); }
+  void crash(std::unique_ptr<scannable_store> opened) override { opened.reset(); }
 
  private:
   embedded_options options_;

@@ -10,13 +10,13 @@ class redis_data final : public store_under_test {
     options_.commit = commit;
   }
 
-  result<std::unique_ptr<store>> open() override {
+  result<std::unique_ptr<scannable_store>> open() override {
     auto opened = open_redis_store(options_);
     if (!opened) return opened.error();
-    return std::unique_ptr<store>(std::move(*opened));
+    return std::unique_ptr<scannable_store>(std::move(*opened));
   }
   /// What was answered is with the server.
-  void crash(std::unique_ptr<store> opened) override { opened.reset(); }
+  void crash(std::unique_ptr<scannable_store> opened) override { opened.reset(); }
 
  private:
   redis_options options_;

@@ -27,6 +27,19 @@ void test_read::wait() {
   changed_.wait(guard, [this] { return finished_; });
 }
 
+void test_scan::on_finished() noexcept {
+  const std::lock_guard guard(lock_);
+  EXPECT_FALSE(finished_) << "on_finished is called once";
+  finished_ = true;
+  changed_.notify_all();
+}
+
+void test_scan::wait() {
+  std::unique_lock guard(lock_);
+  changed_.wait(guard, [this] { return finished_; });
+  finished_ = false;
+}
+
 store_contract::store_contract() : data_(GetParam().make()) {
   open();
 }
@@ -87,6 +100,25 @@ store_contract::answer store_contract::read(partition_id partition,
 
 stored_value store_contract::value(partition_id partition, const std::string& key) {
   return read(partition, {key}).found.at(0);
+}
+
+store_contract::values store_contract::scan(partition_id partition, std::size_t about) {
+  values met;
+  test_scan request;
+  request.partition = partition;
+  request.about = about;
+  do {
+    opened_->scan(request);
+    request.wait();
+    EXPECT_TRUE(request.status) << request.status.error().detail;
+    if (!request.status) break;
+    EXPECT_EQ(request.position.watermark.value, watermark(partition));
+    for (auto& [key, value] : request.entries) {
+      EXPECT_TRUE(met.emplace(key, value).second) << "twice: " << key;
+    }
+  } while (request.more);
+  EXPECT_EQ(request.total.value_or(met.size()), met.size());
+  return met;
 }
 
 std::uint64_t store_contract::watermark(partition_id partition) {

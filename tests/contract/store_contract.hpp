@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "ports/store.hpp"
+#include "ports/transfer.hpp"
 
 namespace settle::contract {
 
@@ -22,9 +22,9 @@ class store_under_test {
   virtual ~store_under_test() = default;
 
   /// REQUIRES: what was opened before is ended.
-  virtual result<std::unique_ptr<store>> open() = 0;
+  virtual result<std::unique_ptr<scannable_store>> open() = 0;
   /// Ends it as if the process had been killed when it last answered.
-  virtual void crash(std::unique_ptr<store> opened) = 0;
+  virtual void crash(std::unique_ptr<scannable_store> opened) = 0;
 };
 
 struct store_case {
@@ -60,6 +60,18 @@ class test_read final : public read_request {
   bool finished_ = false;
 };
 
+/// A step of a walk that can be waited for.
+class test_scan final : public scan_request {
+ public:
+  void on_finished() noexcept override;
+  void wait();
+
+ private:
+  std::mutex lock_;
+  std::condition_variable changed_;
+  bool finished_ = false;
+};
+
 /// The verbs of the tests.
 class store_contract : public testing::TestWithParam<store_case> {
  protected:
@@ -70,7 +82,7 @@ class store_contract : public testing::TestWithParam<store_case> {
   void open();
   void close() { opened_.reset(); }
   void crash() { data_->crash(std::move(opened_)); }
-  store& opened() { return *opened_; }
+  scannable_store& opened() { return *opened_; }
 
   /// A batch that takes the partition from watermark `from` to `to`.
   static commit_batch batch(partition_id partition, std::uint64_t from, std::uint64_t to,
@@ -86,10 +98,12 @@ class store_contract : public testing::TestWithParam<store_case> {
   answer read(partition_id partition, const std::vector<std::string>& keys);
   stored_value value(partition_id partition, const std::string& key);
   std::uint64_t watermark(partition_id partition);
+  /// All of the partition, by steps of about so many keys; each must have met one position.
+  values scan(partition_id partition, std::size_t about);
 
  private:
   std::unique_ptr<store_under_test> data_;
-  std::unique_ptr<store> opened_;
+  std::unique_ptr<scannable_store> opened_;
 };
 
 inline constexpr partition_id stock_0{service::stock, 0};

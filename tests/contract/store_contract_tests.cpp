@@ -299,6 +299,34 @@ TEST_P(store_contract, threads_commit_to_their_own_partitions) {
 }
 
 /// A fixed sequence of pseudo-random changes, ends and crashes against a map.
+TEST_P(store_contract, scan_of_an_empty_partition_ends) {
+  EXPECT_EQ(scan(stock_0, 100), values{});
+  ASSERT_EQ(commit(batch(stock_0, 0, 1, {})), commit_outcome::committed);
+  EXPECT_EQ(scan(stock_0, 100), values{});
+}
+
+TEST_P(store_contract, scan_meets_every_key_of_its_partition_once) {
+  values all;
+  for (int i = 0; i < 5'000; ++i) all["E" + std::to_string(i)] = std::to_string(i * i);
+  all[std::string("M\0x", 3)] = std::string("\0\r\n", 3);
+  ASSERT_EQ(commit(batch(stock_0, 0, 1, all)), commit_outcome::committed);
+  ASSERT_EQ(commit(batch(stock_1, 0, 1, {{"E1", "of another"}, {"F", ""}})),
+            commit_outcome::committed);
+  EXPECT_EQ(scan(stock_0, 100), all);
+  ASSERT_EQ(commit(batch(stock_0, 1, 2, {{"E5", "new"}, {"F", "late"}}, {"E7", "E4999"})),
+            commit_outcome::committed);
+  all["E5"] = "new";
+  all["F"] = "late";
+  all.erase("E7");
+  all.erase("E4999");
+  EXPECT_EQ(scan(stock_0, 1), all);
+  EXPECT_EQ(scan(stock_0, 100'000), all);
+  crash();
+  open();
+  EXPECT_EQ(scan(stock_0, 100), all);
+  EXPECT_EQ(scan(stock_1, 100), (values{{"E1", "of another"}, {"F", ""}}));
+}
+
 TEST_P(store_contract, random_changes_ends_and_crashes_match_a_map) {
   for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     std::uint64_t state = seed;

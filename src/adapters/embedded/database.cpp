@@ -176,6 +176,26 @@ result<stored_value> database::get(partition_id partition, std::string_view key)
   return stored_value{std::move(value)};
 }
 
+result<void> database::scan(partition_id partition, std::string_view after, std::size_t most,
+                            const visitor& visit) const {
+  std::string from;
+  make_key(partition, after, from);
+  const std::size_t prefix = from.size() - after.size();
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;  // a walk over everything would push out what is used
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
+  std::size_t met = 0;
+  for (at->Seek(slice(from)); at->Valid() && met < most; at->Next()) {
+    const std::string_view key(at->key().data(), at->key().size());
+    if (!key.starts_with(std::string_view(from).substr(0, prefix))) break;
+    if (!after.empty() && key == from) continue;
+    visit(key.substr(prefix), {at->value().data(), at->value().size()});
+    ++met;
+  }
+  if (!at->status().ok()) return failed("read", at->status());
+  return {};
+}
+
 result<void> database::write(const frozen_overlay& overlay, std::uint64_t sequence) {
   if (auto written = write_file(overlay, sequence); !written) return written;
   rocksdb::IngestExternalFileOptions ingest;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,12 @@ class database {
   read_state try_get(partition_id partition, std::string_view key, std::string& value) const;
   /// Errors: corrupt, unavailable; never "absent" for what could not be read.
   result<stored_value> get(partition_id partition, std::string_view key) const;
+
+  /// Calls visit(key, value) with the first `most` keys of the partition behind `after`, in byte
+  /// order. Errors: corrupt, unavailable.
+  using visitor = std::function<void(std::string_view key, std::string_view value)>;
+  result<void> scan(partition_id partition, std::string_view after, std::size_t most,
+                    const visitor& visit) const;
 
   /// All of it or nothing, durable when it returns. Errors: no_space, corrupt, unavailable; after
   /// each it may be tried again.

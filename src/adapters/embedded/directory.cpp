@@ -26,6 +26,10 @@ std::string provisional_path(const std::string& directory) {
   return directory + "/system.new";
 }
 
+std::string import_path(const std::string& directory) {
+  return directory + "/importing";
+}
+
 settle::error failed(const char* action, const std::string& path, int error) {
   return {is_no_space(error) ? errc::no_space : errc::unavailable,
           fmt::format("cannot {} {}: {}", action, path, strerror(error))};
@@ -126,6 +130,36 @@ result<void> finish_creation(file_system& files, const std::string& directory) {
   if (error == 0) error = files.rename(provisional_path(directory), description_path(directory));
   if (error == 0) error = files.sync_directory(directory);
   if (error != 0) return failed("create", description_path(directory), error);
+  return {};
+}
+
+result<void> refuse_unfinished_import(file_system& files, const std::string& directory) {
+  if (!files.exists(import_path(directory))) return {};
+  return settle::error{errc::incompatible,
+                       fmt::format("{} holds an import that did not finish, so a part of the data "
+                                   "is missing: remove what is in the directory, and import again",
+                                   directory)};
+}
+
+result<void> begin_import(file_system& files, const std::string& directory) {
+  const std::string path = import_path(directory);
+  int error = 0;
+  const auto file = files.open(path, file_system::open_mode::create, error);
+  if (error == 0) error = file->sync();
+  if (error == 0) error = files.sync_directory(directory);
+  if (error == 0) error = files.sync_directory(directory + "/..");
+  if (error != 0) return failed("create", path, error);
+  return {};
+}
+
+result<void> end_import(file_system& files, const std::string& directory) {
+  const std::string path = import_path(directory);
+  if (!files.exists(path)) {
+    return settle::error{errc::invalid, fmt::format("{} holds no import to finish", directory)};
+  }
+  int error = files.remove(path);
+  if (error == 0) error = files.sync_directory(directory);
+  if (error != 0) return failed("remove", path, error);
   return {};
 }
 

@@ -4,6 +4,7 @@
 //   system    what was fixed at creation (docs/formats/journal.md)
 //   journal/  the records (journal.hpp)
 //   database/ the entities (database.hpp)
+//   importing there until an import is finished; nobody opens the directory meanwhile
 //
 // Concurrency: start-up only, one thread.
 #pragma once
@@ -48,6 +49,13 @@ result<void> finish_creation(file_system& files, const std::string& directory);
 
 /// Errors: corrupt, incompatible, unavailable.
 result<system_description> load_description(file_system& files, const std::string& directory);
+
+/// Errors: incompatible (half an import is there).
+result<void> refuse_unfinished_import(file_system& files, const std::string& directory);
+/// Marks the directory as an unfinished import, durably. Errors: no_space, unavailable.
+result<void> begin_import(file_system& files, const std::string& directory);
+/// Errors: invalid (no mark is there), unavailable.
+result<void> end_import(file_system& files, const std::string& directory);
 
 std::string journal_directory(const std::string& directory);
 std::string database_directory(const std::string& directory);

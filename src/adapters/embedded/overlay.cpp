@@ -130,6 +130,18 @@ overlay_snapshot overlay::find(partition_id partition, const std::vector<std::st
   return snapshot;
 }
 
+overlay_snapshot overlay::behind(partition_id partition, std::string_view after, std::size_t most,
+                                 std::map<std::string, stored_value, std::less<>>& into) const {
+  const shard& here = of(partition);
+  const std::lock_guard guard(here.lock);
+  if (here.active) {
+    for (const auto& item : here.active->behind(after, most)) {
+      into.emplace(item.key, item.what.erased ? stored_value{} : stored_value{item.what.value});
+    }
+  }
+  return {here.position, here.frozen, here.freezes};
+}
+
 std::shared_ptr<const frozen_overlay> overlay::freeze() {
   auto made = std::make_shared<frozen_overlay>();
   made->number = ++freezes_;

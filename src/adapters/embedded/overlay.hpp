@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,6 +75,11 @@ class overlay {
   overlay_snapshot find(partition_id partition, const std::vector<std::string>& keys,
                         std::vector<std::optional<read_state>>& states,
                         std::vector<stored_value>& values) const;
+
+  /// What active says of the first `most` keys behind `after`, and the rest to look for after it,
+  /// at one moment. Looks at everything there is: for tools, not for requests.
+  overlay_snapshot behind(partition_id partition, std::string_view after, std::size_t most,
+                          std::map<std::string, stored_value, std::less<>>& into) const;
 
   /// Moves active to frozen. REQUIRES: nothing is frozen.
   std::shared_ptr<const frozen_overlay> freeze();

@@ -176,4 +176,20 @@ std::vector<overlay_table::item> overlay_table::sorted() const {
   return items;
 }
 
+std::vector<overlay_table::item> overlay_table::behind(std::string_view after,
+                                                       std::size_t most) const {
+  std::vector<item> items;
+  for (const segment& s : segments_) {
+    for (const slot& used : s.slots) {
+      if (used.at == nullptr || used.at->key() <= after) continue;
+      items.push_back({used.at->key(), {used.at->erased, used.at->value()}});
+    }
+  }
+  const auto kept = static_cast<std::ptrdiff_t>(std::min(items.size(), most));
+  std::partial_sort(items.begin(), items.begin() + kept, items.end(),
+                    [](const item& a, const item& b) { return a.key < b.key; });
+  items.resize(static_cast<std::size_t>(kept));
+  return items;
+}
+
 }  // namespace settle::embedded

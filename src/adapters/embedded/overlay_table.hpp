@@ -51,6 +51,8 @@ class overlay_table {
 
   /// Everything, by key in byte order.
   std::vector<item> sorted() const;
+  /// The first `most` of what comes behind `after` in byte order; looks at every entry.
+  std::vector<item> behind(std::string_view after, std::size_t most) const;
 
  private:
   struct entry;

@@ -13,6 +13,7 @@
 #include "adapters/embedded/journal.hpp"
 #include "adapters/embedded/overlay.hpp"
 #include "adapters/embedded/reader_pool.hpp"
+#include "adapters/embedded/scan.hpp"
 #include "adapters/embedded/write_behind.hpp"
 
 namespace settle {
@@ -34,7 +35,7 @@ struct opened_parts {
   std::unique_ptr<journal> log;
 };
 
-class embedded_store final : public store {
+class embedded_store final : public scannable_store {
  public:
   embedded_store(const embedded_options& options, file_system& files, opened_parts parts)
       : parts_(std::move(parts)),
@@ -57,6 +58,11 @@ class embedded_store final : public store {
     } else {
       readers_.submit(request);
     }
+  }
+
+  void scan(scan_request& request) override {
+    scan_partition(*parts_.memory, *parts_.entities, request);
+    request.on_finished();
   }
 
   void commit(commit_round& round) override { committer_.submit(round); }
@@ -179,15 +185,42 @@ result<void> replay(const record_view& record, overlay& memory) {
   return {};
 }
 
-result<opened_parts> open_parts(const embedded_options& options, file_system& files) {
-  auto lock = directory_lock::acquire(files, options.directory);
-  if (!lock) return lock.error();
+/// Looked at before the lock, which makes the directory.
+result<void> refuse_missing(const embedded_options& options, file_system& files) {
+  if (options.mode != opening::existing) return {};
   const auto state = inspect(files, options.directory);
   if (!state) return state.error();
-  if (*state == directory_state::empty) {
-    if (auto created = create(options, files); !created) return created.error();
-    spdlog::info("store: created {}", options.directory);
+  if (*state == directory_state::created) return {};
+  return settle::error{errc::invalid,
+                       fmt::format("{} holds no system: give the directory that `settle serve` "
+                                   "uses; nothing was created",
+                                   options.directory)};
+}
+
+result<void> create_or_refuse(const embedded_options& options, file_system& files) {
+  if (auto refused = refuse_unfinished_import(files, options.directory); !refused) return refused;
+  const auto state = inspect(files, options.directory);
+  if (!state) return state.error();
+  if (*state == directory_state::created) {
+    if (options.mode != opening::import) return {};
+    return settle::error{errc::in_use,
+                         fmt::format("{} holds a system already, and an import overwrites nothing: "
+                                     "choose an empty directory",
+                                     options.directory)};
   }
+  if (options.mode == opening::import) {
+    if (auto begun = begin_import(files, options.directory); !begun) return begun;
+  }
+  if (auto created = create(options, files); !created) return created;
+  spdlog::info("store: created {}", options.directory);
+  return {};
+}
+
+result<opened_parts> open_parts(const embedded_options& options, file_system& files) {
+  if (auto refused = refuse_missing(options, files); !refused) return refused.error();
+  auto lock = directory_lock::acquire(files, options.directory);
+  if (!lock) return lock.error();
+  if (auto there = create_or_refuse(options, files); !there) return there.error();
   const auto system = load_description(files, options.directory);
   if (!system) return system.error();
   if (auto fits = check_partitions(options, *system); !fits) return fits.error();
@@ -218,14 +251,22 @@ result<opened_parts> open_parts(const embedded_options& options, file_system& fi
 }  // namespace
 }  // namespace embedded
 
-result<std::unique_ptr<store>> open_embedded_store(const embedded_options& options) {
+result<std::unique_ptr<scannable_store>> open_embedded_store(const embedded_options& options) {
   using namespace embedded;
   if (auto checked = check(options); !checked) return checked.error();
   file_system& files = options.files != nullptr ? *options.files : posix_file_system();
   auto parts = open_parts(options, files);
   if (!parts) return parts.error();
-  return std::unique_ptr<store>(
+  return std::unique_ptr<scannable_store>(
       std::make_unique<embedded_store>(options, files, std::move(*parts)));
+}
+
+result<void> finish_embedded_import(const embedded_options& options) {
+  using namespace embedded;
+  file_system& files = options.files != nullptr ? *options.files : posix_file_system();
+  const auto lock = directory_lock::acquire(files, options.directory);
+  if (!lock) return lock.error();
+  return end_import(files, options.directory);
 }
 
 }  // namespace settle

@@ -13,7 +13,7 @@
 
 #include "adapters/embedded/file_system.hpp"
 #include "base/result.hpp"
-#include "ports/store.hpp"
+#include "ports/transfer.hpp"
 
 namespace settle {
 
@@ -22,6 +22,7 @@ struct embedded_options {
   /// By service; fixed at creation. 0: as many as the data has, or new_partitions if it is new.
   std::uint16_t partitions[service_count] = {0, 0, 0};
   std::uint16_t new_partitions = 1;
+  opening mode = opening::any;
 
   /// Journal or memory grown by this since the last time: move it to the database. It bounds what a
   /// restart replays.
@@ -48,6 +49,10 @@ struct embedded_options {
 /// Errors: incompatible (other partition counts, another version), in_use (another process),
 /// corrupt, no_space, unavailable, invalid (the options); the detail says what to do. Nothing that
 /// stands in the directory is changed then.
-result<std::unique_ptr<store>> open_embedded_store(const embedded_options& options);
+result<std::unique_ptr<scannable_store>> open_embedded_store(const embedded_options& options);
+
+/// The store that was opened for an import is complete, and has ended: from now on it is a system
+/// like any other. Errors: in_use, invalid (no import is there), no_space, unavailable.
+result<void> finish_embedded_import(const embedded_options& options);
 
 }  // namespace settle

@@ -8,6 +8,8 @@
 namespace settle::redis {
 namespace {
 
+constexpr std::string_view import_mark = "importing ";
+
 constexpr std::array<std::uint16_t, 256> crc_table = [] {
   std::array<std::uint16_t, 256> table{};
   for (unsigned byte = 0; byte < 256; ++byte) {
@@ -113,6 +115,14 @@ std::optional<system_description> parse_description(std::string_view text) {
   for (std::uint16_t& count : system.partitions) count = in.next<std::uint16_t>();
   if (!in.done()) return std::nullopt;
   return system;
+}
+
+std::string import_text(const system_description& system) {
+  return std::string(import_mark) + description_text(system);
+}
+
+bool is_import(std::string_view text) {
+  return text.starts_with(import_mark);
 }
 
 }  // namespace settle::redis

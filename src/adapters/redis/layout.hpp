@@ -37,4 +37,9 @@ std::optional<checkpoint_position> parse_position(std::string_view text);
 std::string description_text(const system_description& system);
 std::optional<system_description> parse_description(std::string_view text);
 
+/// Stands in the description's place until an import is finished: `importing ` and the description,
+/// which no version takes for one.
+std::string import_text(const system_description& system);
+bool is_import(std::string_view text);
+
 }  // namespace settle::redis

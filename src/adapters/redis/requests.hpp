@@ -12,7 +12,7 @@
 #include "adapters/redis/places.hpp"
 #include "adapters/redis/writability.hpp"
 #include "ports/membership.hpp"
-#include "ports/store.hpp"
+#include "ports/transfer.hpp"
 
 namespace settle::redis {
 
@@ -92,6 +92,27 @@ class read_values final : public operation {
  private:
   read_request& request_;
   const place& where_;
+};
+
+/// By HSCAN, HGET of the position, HLEN; the cursor is the server's.
+class scan_fields final : public operation {
+ public:
+  scan_fields(scan_request& request, const place& where);
+  unsigned encode(command_writer& out) override;
+  void on_reply(const reply& r) override;
+  bool next_step() override;
+  void on_error(const server_error& e) override;
+  void on_unanswered(const error& why) override;
+
+ private:
+  void take_fields(const reply& r);
+  void take_position(std::string_view text);
+  void fail(errc code, const std::string& why);
+
+  scan_request& request_;
+  const place& where_;
+  std::string next_;     ///< cursor
+  bool placed_ = false;  ///< there is a position
 };
 
 class call_roll final : public operation {

@@ -19,20 +19,15 @@ namespace settle {
 namespace redis {
 namespace {
 
-/// Writes the description if there is none; tells the one that there was.
 using described = std::optional<std::string>;
 
-std::unique_ptr<operation> make_describe(const place& where, const std::string& ours,
-                                         std::function<void(const described&)> told,
-                                         std::function<void(const error&)> failed) {
-  auto asked = std::make_unique<question>(
-      std::vector<std::string>{"SET", where.key, ours, "NX", "GET"},
-      [told = std::move(told)](const reply& r) {
-        told(r.is(reply_type::nothing) ? described{} : described{std::string(r.text())});
-      },
-      std::move(failed));
-  asked->slot = where.slot;
-  return asked;
+described description_in(const reply& r) {
+  return r.is(reply_type::nothing) ? described{} : described{std::string(r.text())};
+}
+
+/// Writes the description if there is none; tells the one that there was.
+std::vector<std::string> describe_words(const std::string& key, const std::string& ours) {
+  return {"SET", key, ours, "NX", "GET"};
 }
 
 class remote_store final : public redis_store {
@@ -44,6 +39,8 @@ class remote_store final : public redis_store {
         system_(system),
         system_place_(make_place(system_key(options.prefix))),
         members_place_(make_place(members_key(options.prefix))),
+        description_(options.mode == opening::import ? import_text(system)
+                                                     : description_text(system)),
         places_(options.prefix, system),
         client_(std::move(servers)) {
     client_->adopt({[this] { return describe_again(); },
@@ -59,6 +56,10 @@ class remote_store final : public redis_store {
 
   void read(read_request& request) override {
     client_->submit(std::make_unique<read_values>(request, places_.of(request.partition)));
+  }
+
+  void scan(scan_request& request) override {
+    client_->submit(std::make_unique<scan_fields>(request, places_.of(request.partition)));
   }
 
   void commit(commit_round& round) override {
@@ -95,25 +96,27 @@ class remote_store final : public redis_store {
   /// A server that lost its data must not be taken for a new system by the next process that
   /// starts; and one that has another system's data by now must not be touched.
   std::unique_ptr<operation> describe_again() {
-    const std::string ours = description_text(system_);
-    return make_describe(
-        system_place_, ours,
-        [this, ours](const described& there) {
+    auto asked = std::make_unique<question>(
+        describe_words(system_place_.key, description_),
+        [this](const reply& r) {
+          const described there = description_in(r);
           if (!there) {
             spdlog::warn(
                 "event=store_described_again reason=\"the store had lost '{}': it is "
                 "empty, or went back\"",
                 system_place_.key);
-          } else if (*there != ours) {
+          } else if (*there != description_) {
             client_->refuse_all({errc::incompatible,
                                  fmt::format("{} is '{}', but was '{}' when this process started: "
                                              "the store has another system's data now",
-                                             system_place_.key, *there, ours)});
+                                             system_place_.key, *there, description_)});
           }
         },
         [](const error& why) {
           spdlog::warn("event=store_not_described reason=\"{}\"", why.detail);
         });
+    asked->slot = system_place_.slot;
+    return asked;
   }
 
   std::unique_ptr<operation> look_at(const endpoint& server) const {
@@ -140,6 +143,7 @@ class remote_store final : public redis_store {
   const system_description system_;
   const place system_place_;
   const place members_place_;
+  const std::string description_;  ///< as it is stored
   const partition_places places_;
   writability space_;
   std::unique_ptr<client> client_;  ///< ends first, and with it everything that refers to the rest
@@ -177,6 +181,18 @@ system_description new_system(const redis_options& options) {
 
 result<system_description> described_as(const redis_options& options, const std::string& text) {
   const std::string key = system_key(options.prefix);
+  if (is_import(text)) {
+    return error{errc::incompatible,
+                 fmt::format("{} tells of an import that did not finish, so a part of the data is "
+                             "missing: delete all keys that begin with '{}:', and import again",
+                             key, options.prefix)};
+  }
+  if (options.mode == opening::import) {
+    return error{errc::in_use,
+                 fmt::format("{} tells of a system, and an import overwrites nothing: choose an "
+                             "empty Redis, or another prefix",
+                             key)};
+  }
   const auto system = parse_description(text);
   if (!system) {
     return error{errc::incompatible,
@@ -194,33 +210,70 @@ result<system_description> described_as(const redis_options& options, const std:
   return *system;
 }
 
+/// Waits for the answer to a question about the description.
+result<described> ask(client& servers, const redis_options& options,
+                      std::vector<std::string> words) {
+  std::promise<result<described>> answer;
+  auto asked = std::make_unique<question>(
+      std::move(words), [&answer](const reply& r) { answer.set_value(description_in(r)); },
+      [&answer](const error& why) { answer.set_value(why); });
+  asked->slot = make_place(system_key(options.prefix)).slot;
+  servers.submit_patiently(std::move(asked), options.open_timeout_ms);
+  return answer.get_future().get();
+}
+
+result<std::unique_ptr<client>> connect(const redis_options& options) {
+  if (auto checked = check(options); !checked) return checked.error();
+  auto where = parse_url(options.url);
+  if (!where) return where.error();
+  const std::size_t lanes = options.commit == redis_commit::watch ? options.watch_connections : 1;
+  return client::start({*where, options.timeout_ms, lanes});
+}
+
 }  // namespace
 }  // namespace redis
 
 result<std::unique_ptr<redis_store>> open_redis_store(const redis_options& options) {
   using namespace redis;
-  if (auto checked = check(options); !checked) return checked.error();
-  auto where = parse_url(options.url);
-  if (!where) return where.error();
-  const std::size_t lanes = options.commit == redis_commit::watch ? options.watch_connections : 1;
-  auto servers = client::start({*where, options.timeout_ms, lanes});
+  auto servers = connect(options);
   if (!servers) return servers.error();
-
   const system_description ours = new_system(options);
-  std::promise<result<described>> answer;
-  (*servers)->submit_patiently(make_describe(
-                                   make_place(system_key(options.prefix)), description_text(ours),
-                                   [&answer](const described& there) { answer.set_value(there); },
-                                   [&answer](const error& why) { answer.set_value(why); }),
-                               options.open_timeout_ms);
-  const result<described> there = answer.get_future().get();
+  const std::string key = system_key(options.prefix);
+  const std::string text =
+      options.mode == opening::import ? import_text(ours) : description_text(ours);
+  const auto there = options.mode == opening::existing
+                         ? ask(**servers, options, {"GET", key})
+                         : ask(**servers, options, describe_words(key, text));
   if (!there) return there.error();
-  const described& before = *there;
+  // Our own mark, where the answer to a first try was lost, is none that another import left.
+  const bool own = options.mode == opening::import && *there == text;
+  const described before = own ? described{} : *there;
+  if (!before && options.mode == opening::existing) {
+    return error{errc::invalid, fmt::format("there is no key {}: no system is there under this "
+                                            "prefix; nothing was created",
+                                            key)};
+  }
   auto system = before ? described_as(options, *before) : result<system_description>(ours);
   if (!system) return system.error();
-  if (!before) spdlog::info("event=store_created key={}", system_key(options.prefix));
+  if (!before) spdlog::info("event=store_created key={}", key);
   return std::unique_ptr<redis_store>(
       std::make_unique<remote_store>(options, *system, std::move(*servers)));
+}
+
+result<void> finish_redis_import(const redis_options& options, const system_description& system) {
+  using namespace redis;
+  auto servers = connect(options);
+  if (!servers) return servers.error();
+  const std::string key = system_key(options.prefix);
+  const auto there = ask(**servers, options, {"GET", key});
+  if (!there) return there.error();
+  if (*there != import_text(system)) {
+    return error{errc::invalid, fmt::format("{} is '{}', which is not this import", key,
+                                            there->value_or("missing"))};
+  }
+  const auto before = ask(**servers, options, {"SET", key, description_text(system), "XX", "GET"});
+  if (!before) return before.error();
+  return {};
 }
 
 }  // namespace settle

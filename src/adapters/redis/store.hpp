@@ -13,7 +13,7 @@
 #include "base/limits.hpp"
 #include "base/result.hpp"
 #include "ports/membership.hpp"
-#include "ports/store.hpp"
+#include "ports/transfer.hpp"
 
 namespace settle {
 
@@ -29,6 +29,7 @@ struct redis_options {
   /// By service; fixed when the system is created. 0: as many as it has, or new_partitions.
   std::uint16_t partitions[service_count] = {0, 0, 0};
   std::uint16_t new_partitions = 1;
+  opening mode = opening::any;
   /// For an answer; then reads and calls are unavailable and commits unknown. Milliseconds.
   std::uint64_t timeout_ms = limits::store_answer_ms;
   std::uint64_t open_timeout_ms = limits::store_open_ms;  ///< for the first answer
@@ -49,7 +50,7 @@ struct redis_statistics {
 /// was made, also to another master, before anything is answered over it. writable() tells of a
 /// server that is full, has disk errors or misses replicas, until one that was asked says
 /// otherwise.
-class redis_store : public store, public membership {
+class redis_store : public scannable_store, public membership {
  public:
   virtual redis_statistics count() const = 0;
 };
@@ -61,5 +62,9 @@ class redis_store : public store, public membership {
 /// description of another version), unavailable; the detail says what to do. Nothing is changed
 /// then.
 result<std::unique_ptr<redis_store>> open_redis_store(const redis_options& options);
+
+/// The store that was opened for an import is complete, and has ended: from now on it is a system
+/// like any other. Errors: invalid (this import is not there), unavailable.
+result<void> finish_redis_import(const redis_options& options, const system_description& system);
 
 }  // namespace settle

@@ -1,0 +1,15 @@
+// `settle export`: the data of a stopped system as one file.
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace settle::cli {
+
+/// Adds the subcommand; parsing it sets `run`, whose result is the exit code.
+void add_export_command(CLI::App& app, std::function<int()>& run);
+
+}  // namespace settle::cli
