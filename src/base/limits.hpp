@@ -45,9 +45,9 @@ inline constexpr std::uint64_t request_memory_ms = 120'000;
 inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
 
 // Ownership, in milliseconds.
-inline constexpr std::uint64_t lease_ms = 1'000;       ///< time to live of a member and its leases
+inline constexpr std::uint64_t lease_ms = 800;         ///< time to live of a member and its leases
 inline constexpr std::size_t member_name = 100;        ///< characters of a process's name
-inline constexpr std::uint64_t roll_call_ms = 250;     ///< between two calls of a member
+inline constexpr std::uint64_t roll_call_ms = 150;     ///< between two calls of a member
 inline constexpr std::uint64_t stand_down_ms = 2'000;  ///< after another owner was seen at work
 
 // The engine.
@@ -88,7 +88,7 @@ inline constexpr std::uint64_t contact_ms = 30'000;       ///< what was heard ea
 inline constexpr std::uint64_t read_deadline_ms = 5'000;  ///< default
 
 // The store in Redis, in milliseconds.
-inline constexpr std::uint64_t store_answer_ms = 1'000;  ///< default; then its effect is unknown
+inline constexpr std::uint64_t store_answer_ms = 800;    ///< default; then its effect is unknown
 inline constexpr std::uint64_t store_open_ms = 10'000;   ///< default; for the first answer
 inline constexpr std::uint64_t store_reconnect_ms = 50;  ///< between two tries
 inline constexpr std::uint64_t store_probe_ms = 1'000;   ///< whether a full one has room again

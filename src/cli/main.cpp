@@ -10,6 +10,7 @@
 #include "cli/export.hpp"
 #include "cli/import.hpp"
 #include "cli/serve.hpp"
+#include "cli/status.hpp"
 #include "cli/verify.hpp"
 
 int main(int argc, char** argv) {
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
   app.footer("`settle COMMAND --help` explains a command.");
   std::function<int()> run;
   settle::cli::add_serve_command(app, run);
+  settle::cli::add_status_command(app, run);
   settle::cli::add_verify_command(app, run);
   settle::cli::add_bench_command(app, run);
   settle::cli::add_export_command(app, run);
