@@ -70,6 +70,7 @@ step_servers() {
 
 step_lint() {
   configure release with_tests
+  configure sim with_tests
   "$python" tools/lint.py
 }
 
