@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over every source of build/release, one on each core.
+"""Runs clang-tidy over every source of build/release, and those that only build/sim has, one on
+each core.
 
 A source that was clean once is not looked at again until it, a header of ours that it includes
 (however deep), its compile command or .clang-tidy changes. With names, lints only those files.
@@ -63,18 +64,26 @@ def lint(source):
     checks = ["--checks=-bugprone-unchecked-optional-access"] if is_test else []
     done = subprocess.run([TIDY, "--quiet", "-p", str(WORK), *checks, source], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    report = "" if done.returncode == 0 else done.stdout + done.stderr
+    report = "" if done.returncode == 0 else f"{done.stdout}{done.stderr}exit {done.returncode}"
     return time.monotonic() - start, report
+
+
+def entries_of(preset):
+    """The compile commands of a build, by source."""
+    entries = json.loads((ROOT / "build" / preset / "compile_commands.json").read_text())
+    return {e["file"]: e for e in entries if e["file"].endswith(".cpp")
+            and pathlib.Path(e["file"]).is_file()}
 
 
 def main():
     only = {str((pathlib.Path.cwd() / name).resolve()) for name in sys.argv[1:]}
-    entries = json.loads((ROOT / "build/release/compile_commands.json").read_text())
-    entries = {e["file"]: e for e in entries if e["file"].endswith(".cpp")
-               and pathlib.Path(e["file"]).is_file()}
-    if not entries or only - set(entries):
-        print("nothing to lint, or not in build/release:", *sorted(only - set(entries)))
+    entries = entries_of("release")
+    of_sim = {f: e for f, e in entries_of("sim").items()
+              if f not in entries and not f.startswith(f"{ROOT}/build/")}
+    if not entries or not of_sim or only - {*entries, *of_sim}:
+        print("nothing to lint, or in neither build:", *sorted(only - {*entries, *of_sim}))
         return 1
+    entries |= of_sim
     database = [{"directory": e["directory"], "file": e["file"], "arguments": clang_command(e)}
                 for e in entries.values()]
     clean = WORK / "clean"

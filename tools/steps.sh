@@ -7,6 +7,7 @@
 python=/usr/bin/python3  # the one that Debian's python3-pytest belongs to
 fuzz_seconds=20          # for each target
 histories=10000          # of the simulator, of everything; each scenario gets a hundredth
+sanitized_histories=40   # with AddressSanitizer; each scenario gets a twentieth
 ctest_options=(--output-on-failure --no-tests=error --timeout 900 -j "$(nproc)")
 
 # Where a kernel spreads addresses widely, sanitizers now and then find their own places taken.
@@ -26,7 +27,7 @@ faults|build|kills, torn files, full disks
 bench|build|bench/compare --quick: every system is measured, and nothing is left running
 sim||the simulator: its own tests, every interleaving of small worlds, histories of each scenario
 mutants|sim|planted mistakes, each of which the simulator must find
-asan||unit and contract tests with AddressSanitizer and UBSan
+asan||unit and contract tests, and some histories, with AddressSanitizer and UBSan
 tsan||unit and contract tests with ThreadSanitizer
 fuzz||each fuzz target for '"$fuzz_seconds"' s'
 
@@ -70,6 +71,7 @@ step_servers() {
 
 step_lint() {
   configure release with_tests
+  configure sim with_tests
   "$python" tools/lint.py
 }
 
@@ -96,15 +98,7 @@ step_sim() {
   build/sim/log_twin_contract --gtest_brief=1
   build/sim/membership_twin_contract --gtest_brief=1
   build/sim/exhaust
-  build/sim/simulate --seeds 1.."$histories"
-  local scenario found=0
-  for scenario in tests/scenarios/*.toml; do
-    if [[ ! -f $scenario ]]; then nothing "tests/scenarios has none"; fi
-    found=1
-    if [[ $scenario == */mixed.toml ]]; then continue; fi
-    build/sim/simulate --scenario "$scenario" --seeds 1..$((histories / 100))
-  done
-  if [[ $found == 0 ]]; then nothing "tests/scenarios does not exist"; fi
+  play sim "$histories" $((histories / 100))
 }
 
 step_mutants() { "$python" tests/mutants/run.py; }
@@ -113,6 +107,9 @@ step_asan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
   run_sanitized asan
+  configure asan-sim
+  build asan-sim simulate
+  play asan-sim "$sanitized_histories" $((sanitized_histories / 20))
 }
 
 step_tsan() {
@@ -151,6 +148,19 @@ run_sanitized() {
   if [[ ${#targets[@]} == 0 ]]; then nothing "there are no test programs to build"; fi
   build "$preset" "${targets[@]}"
   "${fixed_addresses[@]}" ctest --test-dir "build/$preset" "${ctest_options[@]}" -LE servers -E "^($edges)(_test)?$"
+}
+
+# play PRESET HISTORIES EACH: so many histories of everything, and EACH of every other scenario.
+play() {
+  local simulate=("${fixed_addresses[@]}" "build/$1/simulate") scenario found=0
+  "${simulate[@]}" --seeds 1.."$2"
+  for scenario in tests/scenarios/*.toml; do
+    if [[ ! -f $scenario ]]; then nothing "tests/scenarios has none"; fi
+    found=1
+    if [[ $scenario == */mixed.toml ]]; then continue; fi
+    "${simulate[@]}" --scenario "$scenario" --seeds 1.."$3"
+  done
+  if [[ $found == 0 ]]; then nothing "tests/scenarios does not exist"; fi
 }
 
 run_pytest() {

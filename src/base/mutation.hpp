@@ -9,6 +9,7 @@ namespace settle {
 
 // name, the rule of DESIGN that it breaks, what it does
 #define SETTLE_MUTATION_LIST(X)                                                            \
+  X(number_by_owner, 1, "numbers depend on whose partition it is")                         \
   X(accept_greater, 3, "a receiver accepts any number above the last one")                 \
   X(accept_again, 3, "a receiver accepts a number that it has accepted before")            \
   X(never_go_back, 3, "a sender does not send again what was not acknowledged")            \
@@ -50,6 +51,7 @@ namespace settle {
   X(refund_any_generation, 14, "a compensation reaches the rows of a later batch_init")    \
   X(oversell, 14, "one piece more than there is can be reserved")                          \
   X(overcharge, 14, "credit may go below zero by one")                                     \
+  X(eternal_leases, 15, "a lease of an owner that is gone never ends")                     \
   X(stop_input_when_full, 16, "a partition with a full outbox takes no input")             \
   X(unbounded_sagas, 16, "a saga opens without room for its outputs")                      \
   X(guess_rules, 2, "rules that the program does not know do not stop it")                 \

@@ -100,14 +100,12 @@ void balance_table::check(partition_id at, std::string_view id, generation of, s
   row->written = false;
   if (!row->generation) {
     row->generation = of;
-    verdict_.expect(row->overwritten != of, "{} was overwritten and has kept its generation",
-                    *name);
+    verdict_.expect(row->overwritten != of, "{} was overwritten and has kept its generation", id);
   }
-  verdict_.expect(balance >= 0, "{} has {}: below zero", *name, balance);
+  verdict_.expect(balance >= 0, "{} has {}: below zero", id, balance);
   verdict_.expect(balance == row->balance && price == row->price && of == *row->generation,
-                  "{} has balance {}, price {}, generation {}; by the books it is {}, {}, {}",
-                  *name, balance, price, of.value, row->balance, row->price,
-                  row->generation->value);
+                  "{} has balance {}, price {}, generation {}; by the books it is {}, {}, {}", id,
+                  balance, price, of.value, row->balance, row->price, row->generation->value);
 }
 
 void balance_table::end_record(partition_id at) {

@@ -137,7 +137,7 @@ class campaign {
         fmt::print("mutation {}: not found\n", options_.mutation);
       } else {
         fmt::print("mutation {}: found by seed {} after {} histories: {}\n", options_.mutation,
-                   failures_.front().seed, sums_.histories, *failures_.front().failure);
+                   failures_.front().seed, sums_.histories, failures_.front().failure.value_or(""));
       }
     }
     write_json(passed);
@@ -159,7 +159,7 @@ class campaign {
     out["seconds"] = passed;
     boost::json::array failures;
     for (const outcome& each : failures_) {
-      failures.push_back({{"seed", each.seed}, {"failure", *each.failure}});
+      failures.push_back({{"seed", each.seed}, {"failure", each.failure.value_or("")}});
     }
     out["failures"] = std::move(failures);
     std::ofstream(options_.json) << boost::json::serialize(out) << '\n';

@@ -138,9 +138,9 @@ void oracle::check_forgotten(const slot& s, std::string_view key) {
   byte_reader in(key.substr(1));
   const request_id request = in.request();
   const request_account* account = accounts_.find(request);
-  if (!verdict_.expect(account != nullptr && account->decision,
-                       "{} forgets request {}, which has no answer", s.truth->id(), request)) {
-    return;
+  if (account == nullptr || !account->decision) {
+    return verdict_.violation(
+        fmt::format("{} forgets request {}, which has no answer", s.truth->id(), request));
   }
   const record_state* decided = s.truth->find(account->decision->at);
   const std::uint64_t given_ms = decided == nullptr ? 0 : decided->logical_time_ms;

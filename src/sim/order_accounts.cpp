@@ -49,8 +49,8 @@ void order_accounts::applied(const applied_message& m) {
 // Commands.
 
 void order_accounts::command(const applied_message& m) {
-  if (const auto* create_ = std::get_if<body::create_order>(&m.what.body)) {
-    create(m, *create_);
+  if (const auto* made = std::get_if<body::create_order>(&m.what.body)) {
+    create(m, *made);
   } else if (const auto* add = std::get_if<body::add_item>(&m.what.body)) {
     add_item(m, *add);
   } else if (const auto* pay = std::get_if<body::checkout>(&m.what.body)) {
@@ -182,11 +182,11 @@ void order_accounts::price_told(const applied_message& m, operation_id id,
                     m.offset.value, static_cast<int>(given->code));
     return;
   }
-  if (!verdict_.expect(row != nullptr && price && !row->paid && row->running == 0 &&
-                           row->lines.size() < limits::order_lines,
-                       "an item is added at {} to order {}, which is not open for it",
-                       m.offset.value, query.order.view())) {
-    return;
+  if (row == nullptr || !price || row->paid || row->running != 0 ||
+      row->lines.size() >= limits::order_lines) {
+    return verdict_.violation(
+        fmt::format("an item is added at {} to order {}, which is not open for it", m.offset.value,
+                    query.order.view()));
   }
   row->lines.push_back({query.item, query.quantity, *price});
   row->total += price->value * query.quantity.value;
@@ -264,9 +264,9 @@ void order_accounts::check_value(partition_id at, std::string_view id, std::stri
   const auto stored = decode_order(value);
   const auto name = entity_id::parse(id);
   order_account* row = name ? find(*name) : nullptr;
-  if (!verdict_.expect(stored.has_value() && row != nullptr,
-                       "{} stores order {}, which is malformed or which nobody made", at, id)) {
-    return;
+  if (!stored || !name || row == nullptr) {
+    return verdict_.violation(
+        fmt::format("{} stores order {}, which is malformed or which nobody made", at, id));
   }
   if (std::exchange(row->drawn, false)) {
     row->user = stored->user;

@@ -78,7 +78,7 @@ void payment_accounts::refund(const applied_message& m, const body::refund& aske
 
 void payment_accounts::check_value(partition_id at, std::string_view id, std::string_view value) {
   const auto stored = decode_user(value);
-  if (!verdict_.expect(stored.has_value(), "user {} cannot be decoded", id)) return;
+  if (!stored) return verdict_.violation(fmt::format("user {} cannot be decoded", id));
   users_.check(at, id, stored->generation, stored->credit.value, 0);
 }
 

@@ -45,7 +45,9 @@ process::process(const surroundings& around, const options& o)
   plan_timer();
 }
 
-process::~process() = default;
+process::~process() {
+  if (alive_) store_.die();
+}
 
 process_hook process::hook() {
   return [this](std::function<void()> what) { enter(std::move(what)); };

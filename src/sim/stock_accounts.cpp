@@ -136,7 +136,7 @@ void stock_accounts::release(const applied_message& m, const body::release& aske
 
 void stock_accounts::check_value(partition_id at, std::string_view id, std::string_view value) {
   const auto stored = decode_item(value);
-  if (!verdict_.expect(stored.has_value(), "item {} cannot be decoded", id)) return;
+  if (!stored) return verdict_.violation(fmt::format("item {} cannot be decoded", id));
   items_.check(at, id, stored->generation, stored->stock.value, stored->price.value);
 }
 

@@ -21,8 +21,9 @@ class store_client final : public settle::store, public membership {
  public:
   store_client(store_server& server, process_hook to_process);
 
-  /// Nothing is answered any more. Each request on its way may still be executed. REQUIRES: to be
-  /// called before the rounds, reads and calls under way end, unless time stands still.
+  /// Nothing is answered any more; reads on their way end at once. Each other request on its way
+  /// may still be executed. REQUIRES: to be called before the rounds, reads and calls under way
+  /// end, unless time stands still.
   void die() { server_.die(session_); }
   /// Which half of a split store it reaches from now on.
   void use_half(int half) { server_.use_half(session_, half); }

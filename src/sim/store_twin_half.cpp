@@ -119,7 +119,7 @@ void store_half::call(roll_call& request, std::uint64_t now_us) {
     return m.until_us <= now_us || (request.leaving && m.who.id == self);
   });
   std::erase_if(roll_.leases, [&](const lease_entry& l) {
-    if (l.until_us <= now_us) return true;
+    if (l.until_us <= now_us && !mutated(mutation::eternal_leases)) return true;
     return l.what.holder == self &&
            (request.leaving || std::ranges::count(request.given_up, l.what.partition) != 0);
   });

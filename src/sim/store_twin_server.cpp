@@ -99,7 +99,11 @@ void store_server::die(std::uint32_t session) {
     if (on_its_way && r.call != nullptr && random_.one_in(2)) {
       leave(r.half, *r.call, faults.delay.draw(random_));
     }
-    // Their owner ends now.
+    // Their owner ends now; or it is the read itself, which ends when it has its answer.
+    if (r.read != nullptr) {
+      r.read->status = no_answer();
+      r.read->on_finished();
+    }
     r.commit = nullptr;
     r.read = nullptr;
     r.call = nullptr;

@@ -136,8 +136,11 @@ TEST_F(store_twin, dead_process_hears_nothing_and_its_requests_may_be_executed) 
     reading.partition = partition;
     a.read(reading);
     if (i % 2 == 0) run_for(1'000);
+    const bool answered = reading.finished;
     a.die();
     dead = true;
+    EXPECT_TRUE(reading.finished);
+    EXPECT_EQ(reading.status.has_value(), answered);
     run();
     round = start(a, one(batch(partition, {}, at(2), {{"a", "2"}})));
     run();

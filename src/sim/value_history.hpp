@@ -32,7 +32,8 @@ class value_history {
   template <class Visit>
   void for_each_newest(Visit&& visit) const {
     for (const auto& [key, versions] : keys_) {
-      if (versions.back().value) visit(key, *versions.back().value);
+      const value& newest = versions.back().value;
+      if (newest) visit(key, *newest);
     }
   }
 

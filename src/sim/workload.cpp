@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.hpp"
 #include "sim/text.hpp"
 
 namespace settle::sim {
@@ -84,7 +85,9 @@ void workload::overwritten(route_id route) {
 }
 
 entity_id workload::nobody() {
-  return *entity_id::parse(fmt::format("nobody-{}", random_.below(100)));
+  const auto id = entity_id::parse(fmt::format("nobody-{}", random_.below(100)));
+  CHECK(id.has_value(), "nobody's id is well-formed");
+  return *id;
 }
 
 entity_id workload::pick(const std::vector<entity_id>& from) {

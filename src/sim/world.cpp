@@ -73,7 +73,8 @@ void world::come_to_rest() {
   const std::uint64_t within_us = longest_pause_us() + scenario_.settle_within_ms * 1'000;
   if (!failed() && !run_until(rest, within_us) && !failed()) {
     oracle_.violation(fmt::format("not at rest {} s after the last fault: {}",
-                                  scenario_.settle_within_ms / 1'000, *why));
+                                  scenario_.settle_within_ms / 1'000,
+                                  why.value_or("time stands still")));
   }
   if (!failed()) check_at_rest();
 }

@@ -78,6 +78,7 @@ class workspace {
   /// A number that this partition never used before: attempts, operations, generations.
   std::uint64_t next_number() noexcept {
     if (mutated(mutation::reuse_attempts) && meta.last_number >= 40) meta.last_number = 0;
+    if (mutated(mutation::number_by_owner)) meta.last_number += meta.owner >> 1 & 1;
     meta.last_number += limits::sized<std::uint32_t>(1, followed_rules());
     return meta.last_number;
   }
