@@ -1,4 +1,4 @@
-"""`settle export` and `settle import`, and a shop whose content can be compared before and after."""
+"""`settle export` and `settle import`, and a shop whose content is compared before and after."""
 
 import os
 import subprocess
