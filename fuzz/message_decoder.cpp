@@ -41,7 +41,7 @@ void decode_with(unsigned decoder, std::string_view bytes) {
     case 1:
       return check_canonical(bytes, decode_record(bytes));
     case 2:
-      return check_canonical(bytes, decode_reply(bytes));
+      return check_canonical(bytes, decode_replies(bytes));
     case 3:
       return check_canonical(bytes, decode_meta(bytes));
     case 4:

@@ -46,11 +46,14 @@ inline constexpr std::uint64_t client_key_memory_ms = 24 * 3'600 * 1'000;
 
 // Ownership, in milliseconds.
 inline constexpr std::uint64_t lease_ms = 1'000;       ///< time to live of a member and its leases
+inline constexpr std::size_t member_name = 100;        ///< characters of a process's name
 inline constexpr std::uint64_t roll_call_ms = 250;     ///< between two calls of a member
 inline constexpr std::uint64_t stand_down_ms = 2'000;  ///< after another owner was seen at work
 
 // The engine.
 inline constexpr std::size_t rounds_in_flight = 4;  ///< computed, not yet durable
+inline constexpr std::size_t queued_messages =
+    65'536;  ///< of a partition, read from the log and not applied; then the log waits
 inline constexpr std::size_t round_weight =
     32'768;  ///< messages of a round, a batch_init's by rows
 inline constexpr std::size_t bytes_per_weight = 4'096;  ///< so a round's entities are 128 MiB

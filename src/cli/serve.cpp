@@ -9,7 +9,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <climits>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/serve/process.hpp"
@@ -18,6 +20,10 @@ namespace settle::cli {
 namespace {
 
 constexpr int not_possible = 2;
+
+/// Of each service in a new shared system: as many as may work on it. Few, since what comes
+/// together costs the brokers once.
+constexpr std::uint16_t shared_partitions = 4;
 
 /// In bytes.
 std::size_t machine_memory() {
@@ -30,6 +36,9 @@ struct flags {
   std::string log_url = "embedded:";
   std::string store_url;
   std::string roles = "gateway,order,stock,payment";
+  std::string prefix = "settle";
+  std::string commit = "lua";
+  std::string name;
   std::uint16_t partitions = 0;
   double deadline_s = 30;
   double header_timeout_s = 10;
@@ -67,27 +76,64 @@ void allow_many_files() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
+constexpr std::uint8_t all_roles = gateway_role | (gateway_role - 1);
+
+/// Bits as of member; nothing if one is unknown.
+std::optional<std::uint8_t> parse_roles(const std::string& text) {
+  std::uint8_t roles = 0;
+  for (const std::string& one : CLI::detail::split(text, ',')) {
+    if (one == "gateway") {
+      roles |= gateway_role;
+    } else if (one == "order" || one == "stock" || one == "payment") {
+      for (const service s : {service::order, service::stock, service::payment}) {
+        if (one == name(s)) roles |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(s));
+      }
+    } else {
+      return std::nullopt;
+    }
+  }
+  return roles;
+}
+
 /// What is wrong with the flags, or nothing.
 std::string complain(const flags& given) {
-  if (given.log_url != "embedded:" && given.log_url != "embedded") {
-    return "--log " + given.log_url + ": this version knows `embedded:` only";
+  const bool embedded_log = given.log_url == "embedded:" || given.log_url == "embedded";
+  if (!embedded_log && !given.log_url.starts_with("kafka://")) {
+    return "--log " + given.log_url + ": is neither `embedded:` nor kafka://HOST[:PORT],...";
   }
-  if (!given.store_url.empty() && !given.store_url.starts_with("embedded:")) {
-    return "--store " + given.store_url + ": this version knows `embedded:DIR` only";
+  const std::string& store = given.store_url;
+  const bool embedded_store = store.empty() || store.starts_with("embedded:");
+  if (!embedded_store && !store.starts_with("redis")) {
+    return "--store " + store + ": is neither `embedded:DIR` nor redis://HOST[:PORT], " +
+           "redis+sentinel://HOST[:PORT],.../NAME or redis+cluster://HOST[:PORT],...";
   }
-  for (const std::string& role : CLI::detail::split(given.roles, ',')) {
-    if (role != "gateway" && role != "order" && role != "stock" && role != "payment") {
-      return "--roles " + given.roles + ": `" + role +
-             "` is not one of gateway, order, stock, payment";
-    }
+  if (embedded_log != embedded_store) {
+    return std::string("the embedded log and the embedded store go with each other only: with ") +
+           (embedded_log ? "a Redis --store, give a --log too (kafka://...)"
+                         : "--log kafka://..., give a --store too (redis://...)");
   }
-  for (const char* role : {"gateway", "order", "stock", "payment"}) {
-    if (("," + given.roles + ",").find("," + std::string(role) + ",") == std::string::npos) {
-      return "--roles " + given.roles + ": the embedded log and store need all four roles in one " +
-             "process; `" + role + "` is missing";
-    }
+  const auto roles = parse_roles(given.roles);
+  if (!roles || *roles == 0) {
+    return "--roles " + given.roles + ": must be some of gateway, order, stock, payment, with " +
+           "commas between them";
+  }
+  if (embedded_log && *roles != all_roles) {
+    return "--roles " + given.roles +
+           ": the embedded log and store need all four roles in one process";
+  }
+  if (given.name.size() > limits::member_name ||
+      given.name.find_first_of(" \t\r\n") != std::string::npos) {
+    return "--name: at most " + std::to_string(limits::member_name) + " characters, and no blanks";
   }
   return {};
+}
+
+/// `host:pid`.
+std::string usual_name() {
+  char host[HOST_NAME_MAX + 1] = "";
+  gethostname(host, sizeof host - 1);
+  const std::string text = fmt::format("{}:{}", host, getpid());
+  return text.substr(0, limits::member_name);
 }
 
 void complete(flags& given) {
@@ -99,12 +145,48 @@ void complete(flags& given) {
   o.gateway.batch_init = !given.no_batch_init;
   o.cached_bytes = given.cache_mib << 20;
   o.gateway.version = SETTLE_VERSION;
+  o.roles = *parse_roles(given.roles);
+  o.name = given.name.empty() ? usual_name() : given.name;
+  backend_options& where = o.backends;
+  where.log_url = given.log_url;
+  for (std::uint16_t& count : where.embedded.partitions) count = given.partitions;
+  for (std::uint16_t& count : where.redis.partitions) count = given.partitions;
+  if (where.shared()) {
+    where.redis.url = given.store_url;
+    where.redis.prefix = given.prefix;
+    where.redis.commit = given.commit == "watch" ? redis_commit::watch : redis_commit::lua;
+    where.redis.new_partitions = shared_partitions;
+    return;
+  }
   // Nobody repeats a request without a key within one process.
   o.gateway.keyless_retention = retention::none;
-  o.store.directory = given.store_url.empty()
-                          ? given.data
-                          : given.store_url.substr(std::string("embedded:").size());
-  for (std::uint16_t& count : o.store.partitions) count = given.partitions;
+  where.embedded.directory = given.store_url.empty()
+                                 ? given.data
+                                 : given.store_url.substr(std::string("embedded:").size());
+}
+
+/// Waits for SIGTERM or SIGINT; true if one came.
+bool stop_asked(const sigset_t& signals, std::chrono::milliseconds patience) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
+  const timespec time{seconds.count(), std::chrono::nanoseconds(patience - seconds).count()};
+  return sigtimedwait(&signals, nullptr, &time) > 0;
+}
+
+/// What is told at a terminal.
+std::string greeting(const serve_options& o, const std::string& roles, const process& running) {
+  const std::string where =
+      o.backends.shared() ? without_password(o.backends.redis.url) + " and " +
+                                without_password(o.backends.log_url)
+                          : "data in " + o.backends.embedded.directory;
+  if (!o.has_gateway()) {
+    return fmt::format("Settle {} works as {} ({}; {})", SETTLE_VERSION, roles, where,
+                       running.summary());
+  }
+  const std::string& listen = o.gateway.listen;
+  std::string host = listen.substr(0, listen.rfind(':'));
+  if (host == "0.0.0.0" || host == "[::]" || host.empty()) host = "127.0.0.1";
+  return fmt::format("Settle {} serves at http://{}:{} ({}; {})", SETTLE_VERSION, host,
+                     running.port(), where, running.summary());
 }
 
 int run_serve(flags& given) {
@@ -120,14 +202,14 @@ int run_serve(flags& given) {
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  auto started = process::start(given.options);
+  bool stopped = false;
+  auto started = process::start(given.options, [&](std::chrono::milliseconds patience) {
+    return stopped = stop_asked(stop_signals, patience);
+  });
+  if (stopped) return 0;
   if (!started) return fail(started.error().detail);
   process& running = **started;
-  const std::string& listen = given.options.gateway.listen;
-  std::string host = listen.substr(0, listen.rfind(':'));
-  if (host == "0.0.0.0" || host == "[::]" || host.empty()) host = "127.0.0.1";
-  fmt::print("Settle {} serves at http://{}:{} (data in {}; {})\n", SETTLE_VERSION, host,
-             running.port(), given.options.store.directory, running.summary());
+  fmt::print("{}\n", greeting(given.options, given.roles, running));
   std::fflush(stdout);
 
   int received = 0;
@@ -148,6 +230,7 @@ SETTLE_NO_BATCH_INIT; a flag wins over the variable.
 Examples:
   settle serve
   settle serve --listen 127.0.0.1:9000 --data /var/lib/settle
+  settle serve --log kafka://k1,k2,k3 --store redis+sentinel://s1,s2,s3/shop --roles order
   SETTLE_LISTEN=0.0.0.0:80 settle serve --no-batch-init
 
 Exit code: 0 stopped by SIGTERM or SIGINT, 2 could not start (the message says why).)";
@@ -165,18 +248,40 @@ void add_serve_command(CLI::App& app, std::function<int()>& run) {
   command->add_option("--data", given->data, "Directory of the embedded store")
       ->envname("SETTLE_DATA")
       ->capture_default_str();
-  command->add_option("--log", given->log_url, "Where messages between services go: embedded:")
+  command->add_option("--log", given->log_url, "Where messages between services go: embedded: or kafka://HOST[:PORT],...")
       ->envname("SETTLE_LOG")
       ->capture_default_str();
-  command->add_option("--store", given->store_url, "Where state lives: embedded:DIR (over --data)")
+  command->add_option("--store", given->store_url, "Where state lives: embedded:DIR (over --data), redis://HOST[:PORT][/DB], "
+                   "redis+sentinel://HOST[:PORT],.../NAME, redis+cluster://HOST[:PORT],...")
       ->envname("SETTLE_STORE");
-  command->add_option("--roles", given->roles, "What this process does")
+  command
+      ->add_option("--commit", given->commit,
+                   "How Redis commits: by a script (lua), or by WATCH, MULTI and EXEC (watch)")
+      ->envname("SETTLE_COMMIT")
+      ->check(CLI::IsMember({"lua", "watch"}))
+      ->capture_default_str();
+  command->add_option("--prefix", given->prefix, "Of all keys in Redis")
+      ->envname("SETTLE_PREFIX")
+      ->capture_default_str();
+  command
+      ->add_option("--name", given->name,
+                   "Of this process, as `settle status` shows it; by default HOST:PID")
+      ->envname("SETTLE_NAME");
+  command
+      ->add_flag("--strict-reads", o.strict,
+                 "Every read is linearizable, also through another gateway and while a store is "
+                 "split; costs a message each")
+      ->envname("SETTLE_STRICT_READS");
+  command
+      ->add_option("--roles", given->roles,
+                   "What this process does, with commas between; processes with Kafka and Redis "
+                   "share the work")
       ->envname("SETTLE_ROLES")
       ->capture_default_str();
   command
       ->add_option("--partitions", given->partitions,
                    "Partitions of each service; fixed when the data is created. By default as "
-                   "many as the data has, in a new directory one a thread")
+                   "many as the data has; of new data one a thread, in Redis 4")
       ->envname("SETTLE_PARTITIONS")
       ->check(CLI::Range(std::uint16_t{1}, limits::partitions));
   command->add_option("--threads", o.threads, "Engine threads; 0: one for two cores")

@@ -269,31 +269,37 @@ answer decode_answer(byte_reader& in) {
   return value;
 }
 
-std::string encode(const reply& value) {
+std::string encode(std::span<const reply> replies) {
   std::string bytes(frame_size, '\0');
   byte_writer out(bytes);
-  out.u64(value.gateway);
-  out.request(value.request);
-  encode(out, value.answer);
-  write_partition(out, value.partition);
-  out.varint(value.watermark.value);
-  out.varint(value.logical_time_ms);
+  out.u64(replies.front().gateway);
+  for (const reply& one : replies) {
+    out.request(one.request);
+    encode(out, one.answer);
+    write_partition(out, one.partition);
+    out.varint(one.watermark.value);
+    out.varint(one.logical_time_ms);
+  }
   return framed(std::move(bytes));
 }
 
-result<reply> decode_reply(std::string_view bytes) {
+result<std::vector<reply>> decode_replies(std::string_view bytes) {
   const auto payload = unframed(bytes);
   if (!payload) return payload.error();
   byte_reader in(*payload);
-  reply value;
-  value.gateway = in.u64();
-  value.request = in.request();
-  value.answer = decode_answer(in);
-  value.partition = read_partition(in);
-  value.watermark = offset{in.varint()};
-  value.logical_time_ms = in.varint();
+  const std::uint64_t gateway = in.u64();
+  std::vector<reply> replies;
+  do {
+    reply& one = replies.emplace_back();
+    one.gateway = gateway;
+    one.request = in.request();
+    one.answer = decode_answer(in);
+    one.partition = read_partition(in);
+    one.watermark = offset{in.varint()};
+    one.logical_time_ms = in.varint();
+  } while (in.ok() && !in.at_end());
   if (!in.done()) return error{errc::corrupt, "a malformed reply"};
-  return value;
+  return replies;
 }
 
 }  // namespace settle

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -26,8 +28,9 @@ std::string encode(const record& value);
 /// errc::incompatible for another version, errc::corrupt for anything else that is not a record.
 result<record> decode_record(std::string_view bytes);
 
-std::string encode(const reply& value);
-result<reply> decode_reply(std::string_view bytes);
+/// Replies to one gateway. REQUIRES: at least one.
+std::string encode(std::span<const reply> replies);
+result<std::vector<reply>> decode_replies(std::string_view bytes);
 
 void encode(byte_writer& out, const answer& value);
 answer decode_answer(byte_reader& in);

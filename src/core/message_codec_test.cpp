@@ -166,17 +166,23 @@ RC_GTEST_PROP(message_codec, values_of_fields_come_through, ()) {
   RC_ASSERT(a.generation == b.generation);
 }
 
-RC_GTEST_PROP(message_codec, reply_reads_back, ()) {
-  const reply r{number(),    {number(), number()}, {answer_code::out_of_stock, amount(), some_id()},
-                partition(), offset{number()},     number()};
-  const std::string bytes = encode(r);
-  const auto read = decode_reply(bytes);
+RC_GTEST_PROP(message_codec, replies_read_back, ()) {
+  const std::uint64_t gateway = number();
+  std::vector<reply> replies;
+  for (std::uint64_t left = 1 + number() % 4; left > 0; --left) {
+    replies.push_back({gateway, {number(), number()}, {answer_code::out_of_stock, amount(),
+                       some_id()}, partition(), offset{number()}, number()});
+  }
+  const std::string bytes = encode(replies);
+  const auto read = decode_replies(bytes);
   RC_ASSERT(read.has_value());
-  RC_ASSERT(read->answer == r.answer);
-  RC_ASSERT(read->partition == r.partition);
-  RC_ASSERT(read->watermark == r.watermark);
+  RC_ASSERT(read->size() == replies.size());
+  RC_ASSERT(read->back().gateway == gateway);
+  RC_ASSERT(read->back().answer == replies.back().answer);
+  RC_ASSERT(read->back().partition == replies.back().partition);
+  RC_ASSERT(read->back().watermark == replies.back().watermark);
   RC_ASSERT(encode(*read) == bytes);
-  RC_ASSERT(!decode_reply(bytes + "x").has_value());
+  RC_ASSERT(!decode_replies(bytes + "x").has_value());
 }
 
 record small_record() {

@@ -26,6 +26,10 @@ bool has_role(const member& m, service s) noexcept {
   return (m.roles >> static_cast<unsigned>(s) & 1U) != 0;
 }
 
+bool has_any_service(const member& m) noexcept {
+  return (m.roles & ~gateway_role) != 0;
+}
+
 }  // namespace
 
 struct ownership::call final : roll_call {
@@ -89,6 +93,8 @@ void ownership::send(std::uint64_t now_ms) {
   call& request = *under_way_;
   request.sent_ms = now_ms;
   request.self = self_;
+  // As a member without roles nothing is wanted of us, and others see whose turn it is.
+  if (!host_.can_work()) request.self.roles &= gateway_role;
   bool holding = false;
   for (const partition_id partition : partitions_) {
     // What the shard still has a commit of under way stays ours until that has ended.
@@ -135,7 +141,8 @@ void ownership::called() {
 }
 
 void ownership::gave_up(partition_id partition, errc why) {
-  if (why == errc::incompatible && std::exchange(self_.roles, 0) != 0) {
+  if (why == errc::incompatible && has_any_service(self_)) {
+    self_.roles &= gateway_role;
     spdlog::critical(
         "event=withdrawn reason=\"this program is too old for the rules in force and "
         "works on no partition any more; run a newer one\"");

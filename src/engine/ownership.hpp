@@ -32,6 +32,8 @@ class ownership_host {
   virtual void disown(partition_id partition) = 0;
   /// A partition that was disowned may take a while to let go.
   virtual bool owns(partition_id partition) const = 0;
+  /// Whether the log answers. Who cannot reach it leaves its partitions to others.
+  virtual bool can_work() const = 0;
   /// ownership::called() soon, on the thread of ownership. Called on any thread.
   virtual void roll_called() noexcept = 0;
 };

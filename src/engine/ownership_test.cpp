@@ -53,16 +53,18 @@ class roll final : public membership {
 
 struct process final : ownership_host {
   process(roll& r, const testing::test_clock& c, std::uint64_t id, std::uint8_t roles = all_roles)
-      : decides(r, *this, c, {id, roles}, {4, 4, 4}) {}
+      : decides(r, *this, c, {id, roles, {}}, {4, 4, 4}) {}
 
   std::set<partition_id> owned;
   std::set<partition_id> busy;  ///< let go of late
   bool answered = false;
+  bool log_answers = true;
   ownership decides;
 
   void own(partition_id p) override { owned.insert(p); }
   void disown(partition_id p) override { owned.erase(p); }
   bool owns(partition_id p) const override { return owned.contains(p) || busy.contains(p); }
+  bool can_work() const override { return log_answers; }
   void roll_called() noexcept override { answered = true; }
 
   void step() {
@@ -173,6 +175,21 @@ TEST_F(ownership_of_processes, partition_that_was_given_up_is_let_go_of_without_
   only.decides.gave_up(first_order, errc::refused);
   pass(100);
   EXPECT_EQ(owners(first_order), 0U);
+}
+
+TEST_F(ownership_of_processes, process_without_the_log_leaves_everything_to_others) {
+  process& cut_off = start(11);
+  process& other = start(12);
+  pass(2'000);
+  ASSERT_FALSE(cut_off.owned.empty());
+  cut_off.log_answers = false;
+  pass(2 * limits::roll_call_ms + 100);
+  EXPECT_TRUE(cut_off.owned.empty());
+  EXPECT_EQ(other.owned.size(), 12U);
+  cut_off.log_answers = true;
+  pass(2'000);
+  EXPECT_FALSE(cut_off.owned.empty());
+  expect_one_owner_each();
 }
 
 TEST_F(ownership_of_processes, program_that_is_too_old_leaves_everything_to_others) {

@@ -36,8 +36,8 @@ struct shard::slot {
 
   std::uint64_t ticked_ms = 0;
   std::uint64_t asked_rules_ms = 0;
-  std::uint64_t acknowledged_ms = 0;
   std::uint64_t repeated_ms = 0;
+  bool acknowledgement_due = false;
   std::map<partition_id, std::uint64_t> unacknowledged;  ///< by peer, when last looked
 };
 

@@ -62,6 +62,7 @@ class shard {
   bool loaded() const noexcept;
   partition_phase phase(partition_id id) const;
   std::uint64_t logical_time_ms(partition_id id) const;
+  std::size_t queued(partition_id id) const noexcept;  ///< messages that are not applied yet
   using statistics = shard_statistics;
   statistics count() const;
 
@@ -114,7 +115,6 @@ class shard {
   void speak_to_itself(slot& s, std::uint64_t now_ms);
   void send_to_itself(slot& s, message_body&& what);
   void repeat_unacknowledged(slot& s, std::uint64_t now_ms);
-  void acknowledge_idle(slot& s, std::uint64_t now_ms);
   std::unique_ptr<round> take_round();
   void recycle(std::unique_ptr<round> r);
   std::string spare_bytes();
@@ -132,6 +132,7 @@ class shard {
   std::vector<message> outgoing_;       ///< of the round that is computed, to other shards
   std::vector<std::string> missing_;
   std::string value_;
+  std::uint64_t acknowledged_ms_ = 0;
   std::uint64_t time_ms_ = 0, weight_ = 0;  ///< clock_.wall_ms() and size, of the same round
   std::vector<std::unique_ptr<round>> in_flight_;
   std::map<fetch*, std::unique_ptr<fetch>> fetches_;
@@ -139,8 +140,7 @@ class shard {
   std::vector<std::string> spare_bytes_;  ///< of batches that are committed
   std::uint64_t epoch_ = 0;
   std::uint32_t wanted_rules_ = 1;
-  std::uint64_t openings_ = 0;
-  std::uint64_t followings_ = 0;
+  std::uint64_t openings_ = 0, followings_ = 0;
   bool started_ = false;
   bool discarding_ = false;  ///< a round failed: nothing is computed until all is reloaded
   answer_code refusal_ = answer_code::unavailable;  ///< of commands that come meanwhile

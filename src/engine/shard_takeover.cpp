@@ -127,6 +127,7 @@ void shard::finish_each(round& r) {
     }
   }
   flush_outgoing();
+  log_.flush();  // the replies, where there was nothing else
 }
 
 void shard::durable(slot& s) {

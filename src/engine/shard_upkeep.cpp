@@ -4,6 +4,15 @@
 #include "engine/round.hpp"
 
 namespace settle {
+namespace {
+
+constexpr std::uint64_t repeat_after_ms = 1'000;
+/// Within a round acknowledgements cost nothing; through a log they wait for something to ride on,
+/// and go by themselves if there is nothing.
+constexpr std::uint64_t acknowledge_after_ms = 400;
+static_assert(2 * acknowledge_after_ms < repeat_after_ms);
+
+}  // namespace
 
 // Time.
 
@@ -17,13 +26,20 @@ void shard::on_timer() {
   reload_if_possible();
   if (discarding_) return;
   const std::uint64_t now_ms = clock_.steady_ms();
+  // All at the same time: what goes to one destination then is one record.
+  const bool acknowledges = !local_ && now_ms >= acknowledged_ms_ + acknowledge_after_ms;
+  if (acknowledges) acknowledged_ms_ = now_ms;
   for (auto& [id, s] : slots_) {
     if (s->phase == partition_phase::loading) load_again(*s, now_ms);
     if (s->phase != partition_phase::serving) continue;
     if (!s->queue.empty()) mark_ready(*s);
     speak_to_itself(*s, now_ms);
     repeat_unacknowledged(*s, now_ms);
-    acknowledge_idle(*s, now_ms);
+    s->acknowledgement_due |= acknowledges;
+    if (s->acknowledgement_due && may_speak(*s)) {
+      s->acknowledgement_due = false;
+      acknowledge(*s);
+    }
   }
   flush_outgoing();
   if (!ready_.empty() || !arrived_.empty()) host_.wake();
@@ -64,7 +80,6 @@ void shard::send_to_itself(slot& s, message_body&& what) {
 }
 
 void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
-  constexpr std::uint64_t repeat_after_ms = 1'000;
   if (now_ms < s.repeated_ms + repeat_after_ms) return;
   s.repeated_ms = now_ms;
   for (auto& [peer, link] : s.state->links()) {
@@ -75,15 +90,6 @@ void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
   }
   // Otherwise its commit is under way, and sends it all.
   if (may_speak(s)) deliver(s);
-}
-
-/// Within a round acknowledgements cost nothing; through a log they wait for something to ride on,
-/// and go by themselves if there is nothing.
-void shard::acknowledge_idle(slot& s, std::uint64_t now_ms) {
-  constexpr std::uint64_t acknowledge_after_ms = 200;
-  if (local_ || now_ms < s.acknowledged_ms + acknowledge_after_ms || !may_speak(s)) return;
-  s.acknowledged_ms = now_ms;
-  acknowledge(s);
 }
 
 // Status.
@@ -107,6 +113,11 @@ partition_phase shard::phase(partition_id id) const {
 std::uint64_t shard::logical_time_ms(partition_id id) const {
   const slot* found = find(id);
   return found == nullptr ? 0 : found->state->logical_time_ms();
+}
+
+std::size_t shard::queued(partition_id id) const noexcept {
+  const slot* found = find(id);
+  return found == nullptr ? 0 : found->queue.size();
 }
 
 shard::statistics shard::count() const {

@@ -21,16 +21,36 @@ void worker::mail::clear() {
   follows.clear();
 }
 
-worker::worker(store& s, settle::log& l, const clock& c, const shard::options& o)
-    : work_(context_.get_executor()), timer_(context_), shard_(s, l, c, *this, o) {}
+worker::worker(store& s, settle::log& l, const clock& c, const shard::options& o,
+               partition_table& table)
+    : work_(context_.get_executor()),
+      timer_(context_),
+      rereadable_(l.rereadable()),
+      table_(table),
+      shard_(s, l, c, *this, o) {}
 
 worker::~worker() {
   stop();
 }
 
-void worker::own(partition_id id, partition_status& status) {
-  shard_.own(id);
-  owned_.emplace_back(id, &status);
+void worker::own(partition_id id) {
+  status(id).held = true;
+  const auto take = [this, id] {
+    owned_.insert(id);
+    shard_.own(id);
+  };
+  if (thread_.joinable()) {
+    boost::asio::post(context_, take);
+  } else {
+    take();
+  }
+}
+
+void worker::disown(partition_id id) {
+  boost::asio::post(context_, [this, id] {
+    shard_.disown(id);
+    run_shard();
+  });
 }
 
 void worker::start() {
@@ -64,8 +84,15 @@ void worker::on_followed(const follow_answer& answer) {
   announce_mail();
 }
 
-void worker::gave_up(partition_id /*partition*/, errc /*why*/) {
-  CHECK(false, "the one process there is keeps its partitions");
+void worker::gave_up(partition_id partition, errc why) {
+  CHECK(told_ != nullptr, "the one process there is keeps its partitions");
+  told_(partition, why);
+}
+
+bool worker::full(partition_id partition) const noexcept {
+  const auto& of_service = table_[static_cast<std::size_t>(partition.service)];
+  return partition.index < of_service.size() &&
+         of_service[partition.index].queued.load(std::memory_order_relaxed) > limits::queued_messages;
 }
 
 void worker::on_message(logged_message&& m) {
@@ -104,7 +131,23 @@ void worker::read_mail() {
   for (logged_message& m : reading_.messages) shard_.receive(std::move(m));
   if (!reading_.fetches.empty()) publish();
   reading_.clear();
+  run_shard();
+}
+
+void worker::run_shard() {
   shard_.run();
+  if (!rereadable_) return;
+  for (auto at = owned_.begin(); at != owned_.end();) {
+    partition_status& shown = status(*at);
+    shown.queued.store(shard_.queued(*at), std::memory_order_relaxed);
+    if (shard_.owns(*at)) {
+      ++at;
+    } else {
+      shown.phase = partition_phase::loading;
+      shown.held = false;
+      at = owned_.erase(at);
+    }
+  }
 }
 
 void worker::wake() {
@@ -112,12 +155,13 @@ void worker::wake() {
   // Behind what the event loop has already found ready, so that one round takes all of it.
   boost::asio::post(context_, [this] {
     woken_ = false;
-    shard_.run();
+    run_shard();
   });
 }
 
 void worker::on_timer() {
   shard_.on_timer();
+  run_shard();
   publish();
   if (stopping_ && shard_.idle()) {
     work_.reset();
@@ -131,9 +175,10 @@ void worker::on_timer() {
 }
 
 void worker::publish() {
-  for (auto& [id, status] : owned_) {
-    status->phase.store(shard_.phase(id), std::memory_order_relaxed);
-    status->logical_time_ms.store(shard_.logical_time_ms(id), std::memory_order_relaxed);
+  for (const partition_id id : owned_) {
+    partition_status& shown = status(id);
+    shown.phase.store(shard_.phase(id), std::memory_order_relaxed);
+    shown.logical_time_ms.store(shard_.logical_time_ms(id), std::memory_order_relaxed);
   }
   const shard::statistics now = shard_.count();
   const std::lock_guard lock(statistics_mutex_);

@@ -2,10 +2,13 @@
 // threads reach it.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -17,15 +20,28 @@ namespace settle {
 struct partition_status {
   std::atomic<partition_phase> phase{partition_phase::loading};
   std::atomic<std::uint64_t> logical_time_ms{0};
+  std::atomic<bool> held{false};       ///< by this process; it may be about to let go
+  std::atomic<std::size_t> queued{0};  ///< messages that are not applied yet
 };
+
+/// By service and index.
+using partition_table = std::array<std::vector<partition_status>, service_count>;
 
 class worker final : public shard_host, public log_reader {
  public:
-  worker(store& s, settle::log& l, const clock& c, const shard::options& o);
+  /// The table outlives the worker.
+  worker(store& s, settle::log& l, const clock& c, const shard::options& o, partition_table& table);
   ~worker() override;
 
-  /// REQUIRES: not started. The status outlives the worker.
-  void own(partition_id id, partition_status& status);
+  /// Called on the worker's thread when its shard gives a partition up (see shard_host). Without
+  /// it none may be given up. REQUIRES: not started.
+  void on_gave_up(std::function<void(partition_id, errc)> told) { told_ = std::move(told); }
+
+  /// See shard. partition_status::held is true until the shard has let go.
+  void own(partition_id id);
+  /// REQUIRES: started.
+  void disown(partition_id id);
+
   /// Runs the event loop in a thread of its own and loads the partitions.
   void start();
   /// Ends the thread when the shard has nothing left to do.
@@ -38,6 +54,7 @@ class worker final : public shard_host, public log_reader {
   void on_followed(const follow_answer& answer) override;
   void on_message(logged_message&& m) override;
   void on_flush() override;
+  bool full(partition_id partition) const noexcept override;
   void round_finished(round& r) noexcept override;
   void fetch_finished(fetch& f) noexcept override;
   log_reader& reader() override { return *this; }
@@ -59,14 +76,21 @@ class worker final : public shard_host, public log_reader {
   void add_mail(Add&& add);
   void announce_mail();
   void read_mail();
+  void run_shard();
   void on_timer();
   void publish();
+  partition_status& status(partition_id id) const {
+    return table_[static_cast<std::size_t>(id.service)].at(id.index);
+  }
 
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer timer_;
+  const bool rereadable_;
+  partition_table& table_;
   shard shard_;
-  std::vector<std::pair<partition_id, partition_status*>> owned_;
+  std::function<void(partition_id, errc)> told_;
+  std::set<partition_id> owned_;  ///< until the shard has let go
 
   std::mutex mutex_;
   mail incoming_;                       ///< guarded by mutex_

@@ -145,7 +145,7 @@ struct threaded_shop {
 
   void start() {
     engine = std::make_unique<settle::engine>(store, log, clock,
-                                              engine::options{.threads = 2, .owner = 1});
+                                              engine::options{.threads = 2, .self = {1, 0, {}}});
     log.follow_replies(1, book);
     engine->start();
   }

@@ -10,8 +10,13 @@
 namespace settle::gateway {
 
 remote_requests::remote_requests(settle::log& l, const store& s, const clock& c, request_ids& ids,
-                                 std::uint64_t gateway)
-    : log_(l), store_(s), clock_(c), ids_(ids), gateway_(gateway) {
+                                 std::uint64_t gateway, std::function<void()> flush_soon)
+    : log_(l),
+      store_(s),
+      clock_(c),
+      ids_(ids),
+      gateway_(gateway),
+      flush_soon_(std::move(flush_soon)) {
   for (std::size_t i = 0; i < service_count; ++i) {
     views_[i] = std::vector<partition_view>(s.describe().partitions[i]);
   }
@@ -69,7 +74,7 @@ void remote_requests::append(remote_request& request) {
   request.unlink();
   repeats_.push_back(request);
   log_.append(message(request.message), clock_.wall_ms());
-  log_.flush();
+  flush_soon_();
 }
 
 answer_code remote_requests::unanswered(const request_id& request) const {

@@ -13,6 +13,7 @@
 #include <array>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -57,9 +58,9 @@ struct partition_view {
 
 class remote_requests {
  public:
-  /// `gateway` is the address of the replies.
+  /// `gateway` is the address of the replies. `flush_soon` is called when something was appended.
   remote_requests(settle::log& l, const store& s, const clock& c, request_ids& ids,
-                  std::uint64_t gateway);
+                  std::uint64_t gateway, std::function<void()> flush_soon);
 
   /// Sends a command, at once or when its partition is heard.
   /// REQUIRES: no command with its request id is under way.
@@ -98,6 +99,7 @@ class remote_requests {
   const clock& clock_;
   request_ids& ids_;
   std::uint64_t gateway_;
+  std::function<void()> flush_soon_;
   std::array<std::vector<partition_view>, service_count> views_;  ///< by service and index
   remote_request_list repeats_;  ///< by when they are due, as all wait equally long
   std::unordered_map<request_id, remote_request, request_id_hash> requests_;

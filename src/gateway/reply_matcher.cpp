@@ -59,7 +59,8 @@ reply_matcher::reply_matcher(asio::io_context& context, store& s, settle::log& l
       ids_(options_.seed) {
   CHECK(options_.gateway != 0, "address 0 means that a message is no command");
   if (log_.rereadable()) {
-    remote_ = std::make_unique<remote_requests>(log_, store_, clock_, ids_, options_.gateway);
+    remote_ = std::make_unique<remote_requests>(log_, store_, clock_, ids_, options_.gateway,
+                                                [this] { flush_soon(); });
     reads_ = std::make_unique<remote_reads>(
         context_, store_, clock_, *remote_,
         remote_reads::options{options_.strict, options_.read_deadline_ms, options_.pending});
@@ -120,6 +121,15 @@ std::optional<answer> reply_matcher::command(message&& command, std::uint64_t de
   // The reply cannot overtake us: it is matched by a later turn of this thread's event loop.
   add(request, deadline_ms, waiter);
   return std::nullopt;
+}
+
+/// Behind what the event loop has already found ready: what comes together is one record.
+void reply_matcher::flush_soon() {
+  if (std::exchange(flushing_, true)) return;
+  asio::post(context_, [this] {
+    flushing_ = false;
+    log_.flush();
+  });
 }
 
 void reply_matcher::on_reply(const reply& r) {

@@ -86,6 +86,7 @@ class reply_matcher final : public dispatcher, public reply_reader {
   void add(const request_id& request, std::uint64_t deadline_ms, command_waiter& waiter);
   command_waiter& remove(waiting_set::iterator which);
   bool on_own_thread() const noexcept { return std::this_thread::get_id() == thread_id_.load(); }
+  void flush_soon();
   void match_replies();
   void match_taken();
   void finish(const request_id& request, const answer& what);
@@ -107,6 +108,8 @@ class reply_matcher final : public dispatcher, public reply_reader {
   request_ids ids_;
   std::unique_ptr<remote_requests> remote_;  ///< only where the log can be read again
   std::unique_ptr<remote_reads> reads_;      ///< likewise
+
+  bool flushing_ = false;                    ///< log::flush is on its way
 
   std::atomic<std::thread::id> thread_id_;  ///< that runs the context
   std::vector<reply> own_;                  ///< arrived on it

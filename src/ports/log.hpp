@@ -47,6 +47,8 @@ class log_reader {
   virtual void on_message(logged_message&& m) = 0;
   /// The caller of on_message has no more for now.
   virtual void on_flush() = 0;
+  /// The log keeps what comes next of this partition for a while.
+  virtual bool full(partition_id /*partition*/) const noexcept { return false; }
 };
 
 /// Gets the replies to one gateway. Called on any thread.
@@ -66,6 +68,9 @@ class log {
   /// outputs may be delivered before they are durable (store::one_sequence).
   virtual bool rereadable() const noexcept = 0;
 
+  /// Whether it has answered lately. Who cannot reach it gives partitions up.
+  virtual bool reachable() const noexcept { return true; }
+
   /// Appends to the log of m.destination. Never waits.
   virtual void append(message&& m, std::uint64_t time_ms) = 0;
   /// Ends a record: what was appended since by this thread may be sent. Where a receiver could not
@@ -81,7 +86,7 @@ class log {
   /// Nothing more of this partition is wanted.
   virtual void unfollow(partition_id partition) = 0;
 
-  /// Needs no flush.
+  /// Leaves with flush() at the latest.
   virtual void send_reply(const reply& r) = 0;
   /// Replies that are sent from now on, or a moment later; there is no end of it.
   virtual void follow_replies(std::uint64_t gateway, reply_reader& reader) = 0;

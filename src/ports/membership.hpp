@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -13,10 +14,13 @@
 
 namespace settle {
 
+inline constexpr std::uint8_t gateway_role = 1 << service_count;  ///< it takes HTTP requests
+
 /// A process. `roles` has bit 1 << service for each service whose partitions it may own.
 struct member {
   std::uint64_t id = 0;  ///< random, never 0; the owner token of its commits, too
   std::uint8_t roles = 0;
+  std::string name = {};  ///< for people; no blanks, limits::member_name characters
   friend bool operator==(const member&, const member&) = default;
 };
 
@@ -26,8 +30,8 @@ struct lease {
   friend bool operator==(const lease&, const lease&) = default;
 };
 
-/// One member's call: it lives, keeps these leases and gives those up. One atomic step of the
-/// store. Owned by the caller until on_finished is called, once, on any thread.
+/// One member's call: it lives, keeps these leases and gives those up; it names all of them in each
+/// call, and what it holds and does not name stays its own. One atomic step of the store. Owned by the caller until on_finished is called, once, on any thread.
 class roll_call {
  public:
   virtual ~roll_call() = default;

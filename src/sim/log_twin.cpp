@@ -9,6 +9,13 @@ namespace settle::sim {
 log_client::log_client(log_server& server, process_hook to_process)
     : server_(server), session_(server.connect(std::move(to_process))) {}
 
+bool log_client::reachable() const noexcept {
+  constexpr std::uint64_t silence_us = 2'000'000;
+  const std::uint64_t now_us = server_.time_.now_us();
+  if (!server_.away(session_)) reached_us_ = now_us;
+  return now_us < reached_us_ + silence_us;
+}
+
 log_client::outgoing& log_client::to(partition_id destination) {
   for (outgoing& o : outgoing_) {
     if (o.destination == destination) return o;

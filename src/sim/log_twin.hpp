@@ -26,6 +26,8 @@ class log_client final : public settle::log {
   void cut_off(bool on) { server_.cut_off(session_, on); }
 
   bool rereadable() const noexcept override { return true; }
+  /// Notices an outage as late as a client of Kafka does.
+  bool reachable() const noexcept override;
   void append(message&& m, std::uint64_t time_ms) override;
   void flush() override;
   void follow(partition_id partition, offset from, log_reader& reader,
@@ -47,6 +49,7 @@ class log_client final : public settle::log {
 
   log_server& server_;
   std::uint32_t session_;
+  mutable std::uint64_t reached_us_ = 0;
   std::vector<outgoing> outgoing_;  ///< in the order of the first message to each
 };
 

@@ -171,12 +171,12 @@ void log_server::send(std::uint32_t session, const reply& r) {
   if (!clients_[session].alive) return;
   observer_.on_reply(r);
   if (random_.chance(faults.reply_loss_ppm)) return;
-  auto decoded = decode_reply(encode(r));
+  auto decoded = decode_replies(encode(std::span(&r, 1)));
   CHECK(decoded, "a reply reads back");
   const int copies = random_.chance(faults.reply_loss_ppm) ? 2 : 1;
   for (int copy = 0; copy < copies; ++copy) {
     const std::uint32_t number = replies_.add();
-    replies_[number] = {session, nullptr, *decoded};
+    replies_[number] = {session, nullptr, decoded->front()};
     time_.after(faults.delay.draw(random_), [this, number] { arrive_reply(number); });
   }
 }

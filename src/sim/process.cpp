@@ -23,7 +23,7 @@ process::process(const surroundings& around, const options& o)
       log_(around.log, hook()),
       store_(around.store, hook()),
       shard_(store_, log_, clock_, *this, {o.id, o.cached_bytes, o.known_rules}),
-      decides_(store_, *this, clock_, {o.id, o.roles}, partitions_of(store_)) {
+      decides_(store_, *this, clock_, {o.id, o.roles, {}}, partitions_of(store_)) {
   if (o.gateway) {
     gateway::reply_matcher::options each;
     each.gateway = o.id;

@@ -111,6 +111,7 @@ class process final : public shard_host, public log_reader, public ownership_hos
   void own(partition_id partition) override { shard_.own(partition); }
   void disown(partition_id partition) override { shard_.disown(partition); }
   bool owns(partition_id partition) const override { return shard_.owns(partition); }
+  bool can_work() const override { return log_.reachable(); }
   void roll_called() noexcept override { roll_called_ = true; }
 
   std::uint64_t left_us(std::uint64_t until_us) const noexcept {

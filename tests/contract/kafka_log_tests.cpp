@@ -237,7 +237,10 @@ TEST(kafka_log, gateways_of_one_partition_skip_what_is_for_the_other) {
   r.request = {1, 1};
   for (std::uint64_t gateway : {5U, 21U}) {
     r.gateway = gateway;
-    for (int i = 0; i < 10; ++i) a->log().send_reply(r);
+    for (int i = 0; i < 10; ++i) {
+      a->log().send_reply(r);
+      a->log().flush();
+    }
   }
   logs.wait_until([&] { return at_b.replies().size() >= 10 && at_c.replies().size() >= 10; });
   logs.wait_for_silence();

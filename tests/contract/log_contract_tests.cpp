@@ -427,6 +427,7 @@ TEST_P(log_contract, replies_reach_their_gateway_and_no_other) {
   logs().wait_until([&] {
     a->log().send_reply(answer_to(12, ++number));
     a->log().send_reply(answer_to(28, number));
+    a->log().flush();
     logs().wait_for_silence();
     return !at_b.replies().empty() && !also_at_b.replies().empty();
   });
@@ -437,6 +438,8 @@ TEST_P(log_contract, replies_reach_their_gateway_and_no_other) {
     b->log().send_reply(answer_to(12, 10'000 + n));
     a->log().send_reply(answer_to(13, n));
   }
+  a->log().flush();
+  b->log().flush();
   logs().wait_until(
       [&] { return at_a.replies().size() >= 100 && at_b.replies().size() >= before + 200; });
   EXPECT_EQ(at_a.replies().size(), 100U);

@@ -41,8 +41,9 @@ appender.console.name = console
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n
 """
+JAVA = ("java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")
 # Compiling for the long run would take the processors from a short test.
-JAVA = ("java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SHORT_RUN = "-XX:TieredStopAtLevel=1"
 
 
 class Kafka(Deployment):
@@ -53,9 +54,11 @@ class Kafka(Deployment):
         parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
         parser.add_argument("--secure", action="store_true",
                             help="clients need TLS, a name and a password")
+        parser.add_argument("--long-run", action="store_true", help="for measurements")
 
-    def __init__(self, workplace, nodes=1, secure=False):
+    def __init__(self, workplace, nodes=1, secure=False, long_run=False):
         super().__init__(workplace)
+        self.java = JAVA if long_run else (*JAVA, SHORT_RUN)
         self.count, self.secure = nodes, secure
         self.ports = [workplace.free_port() for _ in range(nodes)]
 
@@ -67,7 +70,7 @@ class Kafka(Deployment):
         settings = SETTINGS + (SECURE.replace("KEYS", str(self._keys())) if self.secure else "")
         logging = self.workplace.directory / "log4j2.properties"
         logging.write_text(LOGGING)
-        java = (*JAVA, f"-Dlog4j2.configurationFile={logging}", "-cp", classes)
+        java = (*self.java, f"-Dlog4j2.configurationFile={logging}", "-cp", classes)
         for number, port in enumerate(self.ports, 1):
             folder = self.workplace.folder(f"kafka-{number}")
             clients = f"CLIENT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal[number - 1]}"

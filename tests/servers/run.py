@@ -31,6 +31,7 @@ DEPLOYMENTS = {
     "redis": ("redis", "Standalone"),
     "redis-cluster": ("redis", "Cluster"),
     "redis-sentinel": ("redis", "Sentinel"),
+    "shop": ("shop", "Shop"),
 }
 
 

@@ -40,6 +40,7 @@ struct feed::following : source {
   std::uint64_t serial = 0;
   phase state = phase::opening;
   bool from_oldest = false;    ///< reads from the oldest record that there is
+  bool held_back = false;      ///< its reader is full; it is read again on the clock
   bool restarted = false;      ///< where the cluster said that this is
   std::uint64_t until_ms = 0;  ///< steady; when an opening is doubted
   request_id log;
@@ -214,9 +215,13 @@ void feed::stop(partition_id partition) {
 }
 
 void feed::read(source& s) {
+  following* f = &s == &replies_ ? nullptr : static_cast<following*>(&s);
+  if (f != nullptr && f->reader->full(f->partition)) {
+    f->held_back = true;
+    return;
+  }
   const auto count = static_cast<std::size_t>(std::max<ssize_t>(
       0, rd_kafka_consume_batch_queue(s.queue.get(), 0, batch_.data(), batch_.size())));
-  following* f = &s == &replies_ ? nullptr : static_cast<following*>(&s);
   for (std::size_t i = 0; i < count; ++i) {
     const owned<rd_kafka_message_t> m(batch_[i]);
     if (f == nullptr) {
@@ -226,7 +231,10 @@ void feed::read(source& s) {
     }
   }
   if (f != nullptr && f->state == following::phase::failed) return stop(f->partition);
-  if (count < batch_.size()) return;  // it was empty, so wake() tells when it is not
+  if (count == batch_.size()) read_again(s);  // otherwise wake() tells when there is more
+}
+
+void feed::read_again(source& s) {
   const std::lock_guard lock(mutex_);
   if (!std::exchange(s.ready, true)) ready_.push_back(&s);
 }
@@ -397,10 +405,10 @@ void feed::take_reply(const rd_kafka_message_t& m) {
     counters_.other_replies.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const auto decoded = decode_reply(bytes_of(m));
-  if (!decoded) return health_.failed("a reply: " + decoded.error().detail);
-  counters_.replies.fetch_add(1, std::memory_order_relaxed);
-  found->second->on_reply(*decoded);
+  const auto decoded = decode_replies(bytes_of(m));
+  if (!decoded) return health_.failed("replies: " + decoded.error().detail);
+  counters_.replies.fetch_add(decoded->size(), std::memory_order_relaxed);
+  for (const reply& one : *decoded) found->second->on_reply(one);
 }
 
 void feed::on_clock() {
@@ -410,6 +418,7 @@ void feed::on_clock() {
   rd_kafka_poll(client_.get(), 0);
   for (const std::uint32_t partition : std::exchange(failed_replies_, {})) begin_replies(partition);
   for (const auto& [partition, f] : followings_) {
+    if (std::exchange(f->held_back, false)) read_again(*f);
     if (f->state == following::phase::opening && f->until_ms <= now_ms) doubt(*f);
   }
 }

@@ -72,6 +72,7 @@ class feed {
   void start(std::unique_ptr<following> f);
   void stop(partition_id partition);
   void read(source& s);
+  void read_again(source& s);
   void take(following& f, const rd_kafka_message_t& m);
   void take_record(following& f, const rd_kafka_message_t& m);
   void begin(following& f, std::int64_t at, const request_id& log);

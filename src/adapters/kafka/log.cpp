@@ -5,7 +5,6 @@
 
 #include "adapters/kafka/feed.hpp"
 #include "adapters/kafka/outgoing.hpp"
-#include "core/message_codec.hpp"
 
 namespace settle {
 namespace {
@@ -77,9 +76,17 @@ void kafka_log::append(message&& m, std::uint64_t time_ms) {
 }
 
 void kafka_log::flush() {
-  mine().flush([&](std::size_t service, std::uint32_t partition, std::string_view bytes) {
-    sender_of(service, partition).send(service, partition, {}, bytes);
-  });
+  mine().flush(
+      [&](std::size_t service, std::uint32_t partition, std::string_view bytes) {
+        sender_of(service, partition).send(service, partition, {}, bytes);
+      },
+      [&](std::uint64_t gateway, std::string_view bytes) {
+        char key[sizeof gateway];
+        std::memcpy(key, &gateway, sizeof key);
+        const auto partition =
+            static_cast<std::uint32_t>(gateway % topics_->partitions[kafka::reply_topic]);
+        senders_.back()->send(kafka::reply_topic, partition, {key, sizeof key}, bytes);
+      });
 }
 
 void kafka_log::follow(partition_id partition, offset from, log_reader& reader,
@@ -100,11 +107,7 @@ void kafka_log::send_reply(const reply& r) {
     }
   }
   if (local != nullptr) return local->on_reply(r);
-  char key[sizeof r.gateway];
-  std::memcpy(key, &r.gateway, sizeof key);
-  const auto partition =
-      static_cast<std::uint32_t>(r.gateway % topics_->partitions[kafka::reply_topic]);
-  senders_.back()->send(kafka::reply_topic, partition, {key, sizeof key}, encode(r));
+  mine().add(r);
 }
 
 void kafka_log::follow_replies(std::uint64_t gateway, reply_reader& reader) {

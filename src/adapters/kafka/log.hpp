@@ -3,7 +3,7 @@
 //
 // append() encodes at once, into memory of its thread; flush() hands records to librdkafka, which
 // copies them. Neither waits: without room, or after limits::unsent_ms, records are dropped.
-// A reply to a gateway of this process is handed over in memory.
+// A reply to a gateway of this process is handed over in memory, at once.
 //
 // After on_followed without an error, one with an error ends the following: unavailable (follow
 // again) or corrupt. Readers are called on one thread of the log, replies also on that of
@@ -83,7 +83,7 @@ class kafka_log final : public log {
 
   kafka_statistics count() const;
   /// Whether the cluster answered within the last two seconds; it is asked twice a second.
-  bool reachable() const noexcept;
+  bool reachable() const noexcept override;
 
   // For tests.
   void abandon();         ///< what is on its way is dropped; nothing may follow but the end

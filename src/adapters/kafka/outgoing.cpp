@@ -26,4 +26,10 @@ void outgoing::append(const message& m, std::uint64_t time_ms) {
   d.open.clear();
 }
 
+void outgoing::add(const reply& r) {
+  const auto known = std::ranges::find(answers_, r.gateway, &answers::gateway);
+  answers& to = known == answers_.end() ? answers_.emplace_back(r.gateway) : *known;
+  to.replies.push_back(r);
+}
+
 }  // namespace settle::kafka

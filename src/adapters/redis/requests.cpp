@@ -280,7 +280,8 @@ unsigned call_roll::encode(command_writer& out) {
   pack(wanted, request_.wanted);
   pack(given_up, request_.given_up);
   out.command("EVALSHA", roll_call_script().digest, "1", where_.key,
-              fmt::format("{:x}", request_.self.id), std::uint64_t{request_.self.roles},
+              fmt::format("{:x}", request_.self.id),
+              fmt::format("{} {}", request_.self.roles, request_.self.name),
               limits::lease_ms, request_.leaving ? "1" : "0", wanted, given_up);
   return extra + 1;
 }
@@ -292,11 +293,14 @@ void call_roll::on_reply(const reply& r) {
   request_.leases.clear();
   for (std::size_t i = 0; i + 2 < r.size(); i += 3) {
     member one;
+    const std::string_view roles_and_name = r.at(i + 1).text();
+    const std::size_t blank = std::min(roles_and_name.find(' '), roles_and_name.size());
     const bool known = parse_number(r.at(i).text(), 16, one.id) &&
-                       parse_number(r.at(i + 1).text(), 10, one.roles) &&
+                       parse_number(roles_and_name.substr(0, blank), 10, one.roles) &&
                        unpack(r.at(i + 2).text(), one.id, request_.leases);
     if (!known) return fail("somebody else has written there");
-    request_.members.push_back(one);
+    one.name = roles_and_name.substr(std::min(blank + 1, roles_and_name.size()));
+    request_.members.push_back(std::move(one));
   }
   std::ranges::sort(request_.members, {}, &member::id);
   std::ranges::sort(request_.leases, {}, &lease::partition);

@@ -26,7 +26,7 @@ end
 return 1
 )";
 
-// A member is a field: until when, its roles, and what it holds. An end that is further away than
+// A member is a field: until when, its roles and name, and what it holds. An end that is further away than
 // the time to live was written by another server's clock, before a failover: it says nothing.
 constexpr std::string_view roll_call_text = R"(#!lua
 local key, self, roles, ttl = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -36,7 +36,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = redis.call('HGETALL', key)
 local answer, gone, taken, mine = {}, {}, {}, ''
 for i = 1, #known, 2 do
-  local ends, its_roles, holds = string.match(known[i + 1], '^(%d+) (%d+) (.*)$')
+  local ends, its_roles, holds = string.match(known[i + 1], '^(%d+) (%d+ %S*) (.*)$')
   local left = (tonumber(ends) or 0) - now
   if left <= 0 or left > ttl then
     gone[#gone + 1] = known[i]

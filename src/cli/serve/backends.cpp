@@ -1,0 +1,114 @@
+#include "cli/serve/backends.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <iterator>
+#include <utility>
+
+#include "adapters/embedded/log.hpp"
+#include "adapters/kafka/log.hpp"
+
+namespace settle::cli {
+namespace {
+
+constexpr std::chrono::milliseconds try_again_after{500};
+
+/// `open` until it succeeds, fails for good, or the process is to stop.
+template <class Open>
+auto patiently(const char* what, const std::string& url, const stop_wait& wait, const Open& open)
+    -> decltype(open()) {
+  for (;;) {
+    auto opened = open();
+    if (opened || opened.error().code != errc::unavailable) return opened;
+    spdlog::warn("event=waiting for={} at={} reason=\"{}\"", what, without_password(url),
+                 opened.error().detail);
+    if (wait(try_again_after)) return opened;
+  }
+}
+
+void append_log_metrics(std::string& out, const kafka_log& log) {
+  const kafka_statistics now = log.count();
+  append_metric(out, "settle_log_reachable", "gauge", "1: Kafka has answered lately.",
+                now.reachable ? 1 : 0);
+  append_metric(out, "settle_log_sent_total", "counter", "Records and replies sent.", now.sent);
+  append_metric(out, "settle_log_stored_total", "counter", "Of these, confirmed.", now.stored);
+  append_metric(out, "settle_log_dropped_total", "counter", "There was no room for them.",
+                now.dropped);
+  append_metric(out, "settle_log_expired_total", "counter", "Not confirmed in time.", now.expired);
+  append_metric(out, "settle_log_records_read_total", "counter", "Records read.",
+                now.records_read);
+  append_metric(out, "settle_log_messages_read_total", "counter", "Messages in them.",
+                now.messages_read);
+  append_metric(out, "settle_log_replies_read_total", "counter", "Replies to this process.",
+                now.replies_read);
+  append_metric(out, "settle_log_unsent_bytes", "gauge", "Not confirmed yet.", now.unsent_bytes);
+  append_metric(out, "settle_log_unread_records", "gauge", "Records not read yet.", now.unread);
+}
+
+void append_store_metrics(std::string& out, const redis_store& store) {
+  const redis_statistics now = store.count();
+  append_metric(out, "settle_store_reachable", "gauge", "1: every server that is needed answers.",
+                now.reachable ? 1 : 0);
+  append_metric(out, "settle_store_round_trips_total", "counter", "Reads, commits and calls.",
+                now.round_trips);
+  append_metric(out, "settle_store_round_trip_us_total", "counter",
+                "Microseconds of all of them together.", now.latency_us);
+  append_metric(out, "settle_store_connections_total", "counter", "Connections made.",
+                now.connections);
+}
+
+result<backends> open_embedded(const backend_options& options) {
+  auto data = open_embedded_store(options.embedded);
+  if (!data) return data.error();
+  backends opened;
+  opened.data = std::move(*data);
+  opened.messages = std::make_unique<embedded_log>();
+  return opened;
+}
+
+result<backends> open_shared(const backend_options& options, const stop_wait& wait) {
+  auto data = patiently("store", options.redis.url, wait,
+                        [&] { return open_redis_store(options.redis); });
+  if (!data) return data.error();
+  redis_store& redis = **data;
+  kafka_options log_options;
+  log_options.url = options.log_url;
+  std::copy_n(redis.describe().partitions, service_count, log_options.partitions.begin());
+  auto log = patiently("log", options.log_url, wait,
+                       [&] { return kafka_log::open(log_options); });
+  if (!log) return log.error();
+
+  backends opened;
+  opened.members = &redis;
+  opened.metrics = [&redis, &kafka = **log](std::string& out) {
+    append_log_metrics(out, kafka);
+    append_store_metrics(out, redis);
+  };
+  opened.data = std::move(*data);
+  opened.messages = std::move(*log);
+  return opened;
+}
+
+}  // namespace
+
+result<backends> open_backends(const backend_options& options, const stop_wait& wait) {
+  return options.shared() ? open_shared(options, wait) : open_embedded(options);
+}
+
+std::string without_password(const std::string& url) {
+  const std::size_t begin = url.find("//");
+  const std::size_t end = url.rfind('@');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return url;
+  const std::size_t colon = url.find(':', begin);
+  if (colon == std::string::npos || colon > end) return url;
+  return url.substr(0, colon + 1) + "***" + url.substr(end);
+}
+
+void append_metric(std::string& out, std::string_view name, std::string_view kind,
+                   std::string_view help, std::uint64_t value) {
+  fmt::format_to(std::back_inserter(out), "# HELP {0} {2}\n# TYPE {0} {1}\n{0} {3}\n", name, kind,
+                 help, value);
+}
+
+}  // namespace settle::cli

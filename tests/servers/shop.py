@@ -1,0 +1,120 @@
+"""The shop as a whole: brokers, store, settle processes of each role, and nginx before the gateways.
+
+The program under test is build/release/settle, or $SETTLE_PROGRAM.
+"""
+
+import http.client
+import os
+import pathlib
+import shutil
+
+import kafka
+import redis
+from deployment import Deployment
+from processes import Failed, accepts
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
+ROLES = ("order", "stock", "payment")
+TRIES = 16  # of nginx, for one request
+STORES = {"redis": redis.Standalone, "redis-sentinel": redis.Sentinel,
+          "redis-cluster": redis.Cluster}
+
+
+class Shop(Deployment):
+    """Servers have numbers from 1: gateways first, then the workers of each role, in the order of
+    ROLES. `brokers` and `store` are deployments with numbers of their own."""
+
+    summary = "Kafka, Redis, settle processes of each role, and nginx"
+
+    @classmethod
+    def arguments(cls, parser):
+        parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+        parser.add_argument("--store", choices=STORES, default="redis")
+        parser.add_argument("--each", type=int, default=1, help="workers of each role")
+        parser.add_argument("--gateways", type=int, default=1)
+        parser.add_argument("--partitions", type=int, default=4)
+        parser.add_argument("--commit", choices=("lua", "watch"), default="lua")
+        parser.add_argument("--no-nginx", action="store_true",
+                            help="clients talk to the first gateway")
+        parser.add_argument("--strict-reads", action="store_true")
+        parser.add_argument("--long-run", action="store_true", help="for measurements")
+
+    def __init__(self, workplace, brokers=1, store="redis", each=1, gateways=1, partitions=4,
+                 commit="lua", no_nginx=False, strict_reads=False, long_run=False, **of_store):
+        super().__init__(workplace)
+        self.brokers = kafka.Kafka(workplace, nodes=brokers, long_run=long_run)
+        self.store = STORES[store](workplace, **of_store)
+        self.each, self.partitions, self.commit = each, partitions, commit
+        self.strict_reads = strict_reads
+        self.program = os.path.abspath(
+            os.environ.get("SETTLE_PROGRAM", REPOSITORY / "build" / "release" / "settle"))
+        self.gateway_ports = [workplace.free_port() for _ in range(gateways)]
+        self.port = self.gateway_ports[0] if no_nginx else workplace.free_port()
+        self.with_nginx = not no_nginx
+        self.nginx = None
+
+    def start(self):
+        self.brokers.start()
+        self.store.start()
+        for number, port in enumerate(self.gateway_ports, 1):
+            self.add_gateway(f"gateway-{number}", port)
+        for role in ROLES:
+            for number in range(1, self.each + 1):
+                self.add(f"{role}-{number}", role)
+        for node in self.nodes:
+            node.launch()
+        for node in self.nodes:
+            node.wait_until_ready()
+        if self.with_nginx:
+            self.nginx = self.make_nginx()
+            self.nginx.start()
+
+    def add(self, name, roles, *flags, ready=None):
+        """A settle process that is not started yet."""
+        command = [self.program, "serve", "--log", self.brokers.url, "--store", self.store.url,
+                   "--roles", roles, "--name", name, "--partitions", self.partitions, "--commit",
+                   self.commit, "--threads", 1, *flags]
+        if self.strict_reads:
+            command.append("--strict-reads")
+        node = self.workplace.server(name, command, ready or (lambda: True))
+        self.nodes.append(node)
+        return node
+
+    def add_gateway(self, name, port):
+        return self.add(name, "gateway", "--listen", f"127.0.0.1:{port}", "--trust-request-id",
+                        "x-request-id", ready=lambda: is_ready(port))
+
+    def make_nginx(self):
+        """In front of all gateways, by the configuration that docs/operating tells to use."""
+        if not shutil.which("nginx"):
+            raise Failed("there is no nginx: install it")
+        folder = self.workplace.folder("nginx")
+        given = (REPOSITORY / "env" / "nginx.conf").read_text()
+        lines = [f"        server 127.0.0.1:{port} max_fails=0;" for port in self.gateway_ports]
+        begin, end = given.index("        server gateway"), given.index("        # Without it, c")
+        tries = max(1, TRIES // len(lines))
+        text = given[:begin] + "\n".join(lines * tries) + "\n" + given[end:]
+        text = text.replace("listen 8000", f"listen 127.0.0.1:{self.port}")
+        (folder / "nginx.conf").write_text(text)
+        return self.workplace.server(
+            "nginx", ("nginx", "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf", "-g",
+                      "daemon off; pid nginx.pid;"),
+            lambda: accepts(self.port), folder)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self):
+        return {"SETTLE_TEST_LOG": self.brokers.url, "SETTLE_TEST_STORE": self.store.url}
+
+
+def is_ready(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except http.client.HTTPException:
+        return False
+    finally:
+        connection.close()
