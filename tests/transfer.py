@@ -1,4 +1,4 @@
-"""`settle export` and `settle import`, and a shop whose content can be compared before and after."""
+"""`settle export` and `settle import`, and a shop whose content is compared before and after."""
 
 import os
 import subprocess
@@ -73,6 +73,14 @@ class Content:
     def _send_keyed(self, shop):
         return [(answer.status, answer.body)
                 for answer in (shop.post(path, key=key) for path, key in self.keyed)]
+
+    def refill(self, shop):
+        """So that what check_works buys is there."""
+        for item in self.items:
+            assert shop.add_stock(item, 100).status == 200
+        for user in self.users:
+            if user != self.poor:
+                assert shop.add_funds(user, 1_000).status == 200
 
     def state(self, shop):
         """Everything that a client can read. Attempts are numbered anew where partitions merge."""

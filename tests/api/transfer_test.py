@@ -80,7 +80,7 @@ def test_killed_at_work_it_is_exported_after_a_start_and_an_orderly_stop(start_s
     shop = Shop(process.port)
     content = Content(shop)
     shop.close()
-    for round in range(3):
+    for turn in range(3):
         lanes = [threading.Thread(target=checkouts, args=(process, content, lane))
                  for lane in range(8)]
         for lane in lanes:
@@ -89,17 +89,20 @@ def test_killed_at_work_it_is_exported_after_a_start_and_an_orderly_stop(start_s
         process.kill9()
         for lane in lanes:
             lane.join()
-        ended = settle("export", "--store", f"embedded:{tmp_path}/data", tmp_path / f"at-once-{round}")
+        ended = settle("export", "--store", f"embedded:{tmp_path}/data",
+                       tmp_path / f"at-once-{turn}")
         assert ended.returncode == 0 or b"stop it with SIGTERM" in ended.stderr
         process.start()
         assert process.terminate() == 0
-        done("export", "--store", f"embedded:{tmp_path}/data", tmp_path / f"file-{round}")
+        done("export", "--store", f"embedded:{tmp_path}/data", tmp_path / f"file-{turn}")
         process.start()
     shop = Shop(process.port)
+    content.refill(shop)
     state = content.state(shop)
     shop.close()
     assert process.terminate() == 0
-    done("import", "--store", f"embedded:{tmp_path}/new", "--partitions", 2, tmp_path / "file-2")
+    done("export", "--store", f"embedded:{tmp_path}/data", tmp_path / "file")
+    done("import", "--store", f"embedded:{tmp_path}/new", "--partitions", 2, tmp_path / "file")
     check(start_settle, tmp_path / "new", content, state, 2)
 
 

@@ -145,7 +145,12 @@ TEST(shop_file, example_of_the_documentation) {
     text += digits[value >> 4];
     text += digits[value & 15];
   }
-  EXPECT_EQ(text, "@@");
+  EXPECT_EQ(text,
+            "73 65 74 74 6c 65 2d 78 01 00 00 00 "
+            "25 00 00 00 01 01 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 00 00 "
+            "00 00 00 00 00 01 01 00 00 01 01 00 00 01 01 00 ac 02 68 8b 04 e4 29 de 35 9f "
+            "0b 00 00 00 02 02 00 00 02 75 31 04 ac 02 fa 01 96 49 9c 0a ae 48 f8 3c "
+            "05 00 00 00 05 00 00 01 00 00 09 1b 5e 02 17 4d fd b7");
 }
 
 TEST(shop_file, of_another_version_is_incompatible) {
