@@ -15,7 +15,7 @@
 
 #include "adapters/kafka/extents.hpp"
 #include "adapters/redis/store.hpp"
-#include "cli/report/text.hpp"
+#include "cli/report/numbers.hpp"
 #include "cli/transfer/teller.hpp"
 #include "cli/transfer/waiting.hpp"
 

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace settle {
@@ -40,26 +41,39 @@ struct ownership::call final : roll_call {
   std::uint64_t sent_ms = 0;
 };
 
-std::uint64_t rendezvous_owner(partition_id partition,
-                               const std::vector<member>& members) noexcept {
-  std::uint64_t owner = 0;
-  std::uint64_t most = 0;
+std::vector<std::uint64_t> rendezvous_owners(service s, std::uint16_t partitions,
+                                             const std::vector<member>& members) {
+  struct pair {
+    std::uint64_t weight;
+    std::uint64_t member;
+    std::uint16_t partition;
+    auto operator<=>(const pair&) const = default;
+  };
+  std::vector<pair> pairs;
+  std::map<std::uint64_t, std::size_t> held;
   for (const member& m : members) {
-    if (!has_role(m, partition.service)) continue;
-    const std::uint64_t w = weight(m.id, partition);
-    if (owner == 0 || w > most || (w == most && m.id > owner)) {
-      owner = m.id;
-      most = w;
-    }
+    if (!has_role(m, s)) continue;
+    held[m.id] = 0;
+    for (std::uint16_t i = 0; i < partitions; ++i) pairs.push_back({weight(m.id, {s, i}), m.id, i});
   }
-  return owner;
+  std::vector<std::uint64_t> owners(partitions, 0);
+  if (held.empty()) return owners;
+  const std::size_t most = (partitions + held.size() - 1) / held.size();
+  std::ranges::sort(pairs, std::greater{});
+  for (const pair& next : pairs) {
+    std::size_t& holds = held[next.member];
+    if (owners[next.partition] != 0 || holds == most) continue;
+    owners[next.partition] = next.member;
+    ++holds;
+  }
+  return owners;
 }
 
 ownership::ownership(membership& m, ownership_host& host, const clock& c, member self,
                      const std::array<std::uint16_t, service_count>& partitions)
-    : membership_(m), host_(host), clock_(c), self_(self) {
+    : membership_(m), host_(host), clock_(c), self_(std::move(self)), counts_(partitions) {
   for (std::size_t s = 0; s < service_count; ++s) {
-    if (!has_role(self, static_cast<service>(s))) continue;
+    if (!has_role(self_, static_cast<service>(s))) continue;
     for (std::uint16_t i = 0; i < partitions[s]; ++i) {
       partitions_.push_back({static_cast<service>(s), i});
     }
@@ -70,7 +84,7 @@ ownership::~ownership() = default;
 
 bool ownership::wants(partition_id partition, std::uint64_t now_ms) const {
   if (leaving_ || !has_role(self_, partition.service)) return false;
-  if (rendezvous_owner(partition, members_) != self_.id) return false;
+  if (!assigned_.contains(partition)) return false;
   const auto later = not_before_ms_.find(partition);
   return later == not_before_ms_.end() || now_ms >= later->second;
 }
@@ -94,7 +108,7 @@ void ownership::send(std::uint64_t now_ms) {
   request.sent_ms = now_ms;
   request.self = self_;
   // As a member without roles nothing is wanted of us, and others see whose turn it is.
-  if (!host_.can_work()) request.self.roles &= gateway_role;
+  if (leaving_ || !host_.can_work()) request.self.roles &= gateway_role;
   bool holding = false;
   for (const partition_id partition : partitions_) {
     // What the shard still has a commit of under way stays ours until that has ended.
@@ -121,7 +135,10 @@ void ownership::called() {
     return;
   }
   const bool first = members_.empty();
-  members_ = answered->members;
+  if (members_ != answered->members) {
+    members_ = answered->members;
+    assign();
+  }
   leases_ = answered->leases;
   std::set<partition_id> held;
   for (const lease& l : leases_) {
@@ -138,6 +155,18 @@ void ownership::called() {
   }
   // Who else is there decides what is wanted: no need to wait for that.
   if (first) next_call_ms_ = now_ms;
+}
+
+void ownership::assign() {
+  assigned_.clear();
+  for (std::size_t s = 0; s < service_count; ++s) {
+    const auto kind = static_cast<service>(s);
+    if (!has_role(self_, kind)) continue;
+    const auto owners = rendezvous_owners(kind, counts_[s], members_);
+    for (std::uint16_t i = 0; i < counts_[s]; ++i) {
+      if (owners[i] == self_.id) assigned_.insert({kind, i});
+    }
+  }
 }
 
 void ownership::gave_up(partition_id partition, errc why) {

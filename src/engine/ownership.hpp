@@ -1,7 +1,8 @@
 // Which partitions this process works on, where several share them: it calls the roll several times
 // within a lease's time to live, and wants the partitions for which it comes first among the live
-// members by rendezvous hashing (Thaler and Ravishankar, 1998), so that work spreads evenly and
-// little moves when a member comes or goes.
+// members by rendezvous hashing (Thaler and Ravishankar, 1998), so that little moves when a member
+// comes or goes; with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018), so that work spreads
+// evenly also where partitions are few.
 //
 // Decides who works, never what is true (ports/membership.hpp).
 //
@@ -38,8 +39,11 @@ class ownership_host {
   virtual void roll_called() noexcept = 0;
 };
 
-/// The member that a partition belongs to by rendezvous hashing; 0 if none has the role.
-std::uint64_t rendezvous_owner(partition_id partition, const std::vector<member>& members) noexcept;
+/// The members that a service's partitions 0, 1, ... belong to; 0 if none has the role. No member
+/// gets more than the partitions divided by the members, rounded up. Of every partition and member
+/// the pair with the greatest hash goes first.
+std::vector<std::uint64_t> rendezvous_owners(service s, std::uint16_t partitions,
+                                             const std::vector<member>& members);
 
 class ownership {
  public:
@@ -68,13 +72,15 @@ class ownership {
 
   bool wants(partition_id partition, std::uint64_t now_ms) const;
   void send(std::uint64_t now_ms);
+  void assign();
   void disown_all();
 
   membership& membership_;
   ownership_host& host_;
   const clock& clock_;
   member self_;
-  std::vector<partition_id> partitions_;  ///< of the services of this process's roles
+  std::array<std::uint16_t, service_count> counts_;  ///< of partitions
+  std::vector<partition_id> partitions_;             ///< of the services of this process's roles
 
   std::unique_ptr<call> under_way_;
   std::uint64_t next_call_ms_ = 0;
@@ -82,6 +88,7 @@ class ownership {
   bool confirmed_ = false;          ///< one succeeded less than a lease ago
   std::vector<member> members_;
   std::vector<lease> leases_;
+  std::set<partition_id> assigned_;                      ///< to this process, among members_
   std::set<partition_id> owned_;                         ///< asked the host to own
   std::map<partition_id, std::uint64_t> not_before_ms_;  ///< wanted again then
   std::vector<partition_id> given_up_;                   ///< to be disowned

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/test_host.hpp"
 
 namespace settle {
@@ -216,22 +218,27 @@ TEST_F(ownership_of_processes, leaving_hands_over_without_waiting_for_the_lease)
 TEST(rendezvous, spreads_evenly_and_moves_little) {
   std::vector<member> members;
   for (std::uint64_t id = 1; id <= 4; ++id) members.push_back({id * 7919, all_roles});
-  std::map<std::uint64_t, int> share;
-  std::vector<std::uint64_t> before;
-  for (std::uint16_t i = 0; i < 1'000; ++i) {
-    before.push_back(rendezvous_owner({service::stock, i}, members));
-    ++share[before.back()];
-  }
-  for (const auto& [id, count] : share) EXPECT_NEAR(count, 250, 60);
+  const auto before = rendezvous_owners(service::stock, 1'000, members);
+  for (const member& m : members) EXPECT_EQ(std::ranges::count(before, m.id), 250);
   members.push_back({99'991, all_roles});
-  int moved = 0;
-  for (std::uint16_t i = 0; i < 1'000; ++i) {
-    const std::uint64_t now = rendezvous_owner({service::stock, i}, members);
-    if (now == before[i]) continue;
-    EXPECT_EQ(now, 99'991U) << "only to the new one";
-    ++moved;
+  const auto after = rendezvous_owners(service::stock, 1'000, members);
+  int moved_otherwise = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (after[i] != before[i] && after[i] != 99'991) ++moved_otherwise;
   }
-  EXPECT_NEAR(moved, 200, 60);
+  EXPECT_EQ(std::ranges::count(after, 99'991U), 200);
+  EXPECT_LT(moved_otherwise, 50) << "and not to the new one";
+}
+
+TEST(rendezvous, few_partitions_are_spread_evenly_too) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    const std::vector<member> members = {{seed, all_roles}, {seed * 7919 + 1, all_roles},
+                                         {seed * 104'729 + 2, 1}, {seed * 15'485'863 + 3, 0}};
+    const auto owners = rendezvous_owners(service::stock, 4, members);
+    EXPECT_EQ(std::ranges::count(owners, members[0].id), 2);
+    EXPECT_EQ(std::ranges::count(owners, members[1].id), 2);
+  }
+  EXPECT_EQ(rendezvous_owners(service::order, 2, {}), std::vector<std::uint64_t>(2, 0));
 }
 
 }  // namespace

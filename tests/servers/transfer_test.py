@@ -23,8 +23,8 @@ def member(server):
 
     def call():
         while not ended.wait(0.05):
-            until = int(time.time() * 1000) + 900
-            ask(server, "HSET", "settle:{members}", "abc", f"{until} 7 ")
+            until = int(time.time() * 1000) + 700
+            ask(server, "HSET", "settle:{members}", "abc", f"{until} 7  ")
 
     calling = threading.Thread(target=call)
     calling.start()
