@@ -58,13 +58,14 @@ std::vector<std::uint64_t> rendezvous_owners(service s, std::uint16_t partitions
   }
   std::vector<std::uint64_t> owners(partitions, 0);
   if (held.empty()) return owners;
-  const std::size_t most = (partitions + held.size() - 1) / held.size();
+  const std::size_t share = partitions / held.size();
+  std::size_t one_more = partitions % held.size();  // so many members have
   std::ranges::sort(pairs, std::greater{});
   for (const pair& next : pairs) {
     std::size_t& holds = held[next.member];
-    if (owners[next.partition] != 0 || holds == most) continue;
+    if (owners[next.partition] != 0 || holds > share || (holds == share && one_more == 0)) continue;
     owners[next.partition] = next.member;
-    ++holds;
+    if (++holds > share) --one_more;
   }
   return owners;
 }

@@ -39,9 +39,9 @@ class ownership_host {
   virtual void roll_called() noexcept = 0;
 };
 
-/// The members that a service's partitions 0, 1, ... belong to; 0 if none has the role. No member
-/// gets more than the partitions divided by the members, rounded up. Of every partition and member
-/// the pair with the greatest hash goes first.
+/// The members that a service's partitions 0, 1, ... belong to; 0 if none has the role. Each gets
+/// as many as any other, or one more. Of every partition and member the pair with the greatest hash
+/// goes first.
 std::vector<std::uint64_t> rendezvous_owners(service s, std::uint16_t partitions,
                                              const std::vector<member>& members);
 

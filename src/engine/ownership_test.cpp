@@ -239,6 +239,14 @@ TEST(rendezvous, few_partitions_are_spread_evenly_too) {
     EXPECT_EQ(std::ranges::count(owners, members[1].id), 2);
   }
   EXPECT_EQ(rendezvous_owners(service::order, 2, {}), std::vector<std::uint64_t>(2, 0));
+  const std::vector<member> three = {{1, all_roles}, {2, all_roles}, {3, all_roles}};
+  for (std::uint16_t partitions = 1; partitions < 12; ++partitions) {
+    const auto owners = rendezvous_owners(service::order, partitions, three);
+    for (const member& m : three) {
+      const auto count = std::ranges::count(owners, m.id);
+      EXPECT_TRUE(count == partitions / 3 || count == (partitions + 2) / 3) << count;
+    }
+  }
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ STORES = {"redis": redis.Standalone, "redis-sentinel": redis.Sentinel,
           "redis-cluster": redis.Cluster}
 
 
-class Shop(Deployment):
+class Stack(Deployment):
     """Servers have numbers from 1: gateways first, then the workers of each role, in the order of
     ROLES. `brokers` and `store` are deployments with numbers of their own."""
 

@@ -1,0 +1,128 @@
+"""The whole shop over Kafka and Redis: the same answers as in one process, with any number of
+instances; and who works on what."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from processes import Workplace  # noqa: E402
+from stack import ROLES, Stack  # noqa: E402
+
+TAKEN_SECONDS = 2.0     # a new instance has its share by then
+REPLACED_SECONDS = 1.5  # and a killed one is replaced
+VERIFY_SECONDS = 120
+
+
+@pytest.fixture
+def start():
+    """Starts a shop with these flags."""
+    places = []
+
+    def make(**flags):
+        place = Workplace()
+        places.append(place)
+        shop = Stack(place, **flags)
+        shop.start()
+        return shop
+
+    yield make
+    for place in places:
+        place.close()
+
+
+def settle(shop, *words, expect=0):
+    done = subprocess.run([shop.program, *map(str, words)], capture_output=True, text=True,
+                          timeout=VERIFY_SECONDS, check=False,
+                          env={**os.environ, "SETTLE_STORE": shop.store.url,
+                               "SETTLE_LOG": shop.brokers.url})
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout
+
+
+def status(shop):
+    done = subprocess.run([shop.program, "status", "--store", shop.store.url, "--json"],
+                          capture_output=True, text=True, timeout=30, check=False)
+    return json.loads(done.stdout) if done.returncode in (0, 1) else None
+
+
+def owners(shop, role):
+    """How many partitions of the role each name holds."""
+    held = {}
+    for partition in status(shop)["partitions"]:
+        if partition["partition"].startswith(role):
+            name = partition.get("owner")
+            held[name] = held.get(name, 0) + 1
+    return held
+
+
+def seconds_until(holds, patience=20):
+    begin = time.monotonic()
+    while not holds():
+        assert time.monotonic() - begin < patience, "it does not come about"
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize("flags", [
+    {"store": "redis", "commit": "lua", "each": 1, "gateways": 1, "no_nginx": True},
+    {"store": "redis", "commit": "watch", "each": 4, "gateways": 2},
+    {"store": "redis-sentinel", "commit": "lua", "each": 4, "gateways": 4},
+    {"store": "redis-cluster", "commit": "watch", "each": 1, "gateways": 1, "partitions": 7},
+    {"store": "redis-cluster", "commit": "lua", "each": 2, "gateways": 2, "strict_reads": True},
+], ids=lambda f: f"{f['store']}-{f['commit']}-{f['each']}")
+def test_verify_finds_no_difference(start, flags):
+    shop = start(**flags)
+    told = settle(shop, "verify", shop.url)
+    assert "\n0 differences in 1 round" in told, told
+
+
+def test_instances_come_and_go(start):
+    shop = start(each=2, gateways=1, no_nginx=True)
+    for role in ROLES:
+        seconds_until(lambda role=role: owners(shop, role) == {f"{role}-1": 2, f"{role}-2": 2})
+
+    third = shop.add("stock-3", "stock")
+    third.start()
+    seconds_until(lambda: any(m["name"] == "stock-3" for m in status(shop)["members"]))
+    assert seconds_until(lambda: owners(shop, "stock").get("stock-3")) < TAKEN_SECONDS
+
+    third.end()
+    assert third.popen.returncode == 0
+    assert set(owners(shop, "stock")) <= {"stock-1", "stock-2", None}
+    seconds_until(lambda: set(owners(shop, "stock")) == {"stock-1", "stock-2"})
+
+    shop.nodes[1].kill()  # order-1
+    gone = seconds_until(lambda: owners(shop, "order") == {"order-2": 4})
+    assert gone < REPLACED_SECONDS + 0.5, "the half second is for asking"
+    settle(shop, "verify", shop.url)
+
+
+def test_status_tells_the_lag_and_exits_with_1_without_an_owner(start):
+    shop = start(each=1, gateways=1, no_nginx=True)
+    text = settle(shop, "status")
+    assert "order:0" in text and "payment-1" in text and "gateway-1" in text
+    shop.nodes[2].kill()  # stock-1
+    seconds_until(lambda: owners(shop, "stock") == {None: 4})
+    assert "nobody" in settle(shop, "status", expect=1)
+
+
+@pytest.mark.parametrize("words, told", [
+    (("--store", "redis://127.0.0.1:1"), "the embedded log and the embedded store go with each"),
+    (("--log", "kafka://127.0.0.1:1"), "the embedded log and the embedded store go with each"),
+    (("--log", "amqps://x"), "is neither"),
+    (("--store", "mongo://x"), "is neither"),
+    (("--roles", "gateway"), "need all four roles"),
+    (("--roles", "chef"), "must be some of"),
+])
+def test_what_does_not_go_together_is_refused(words, told):
+    program = os.environ.get("SETTLE_PROGRAM", "build/release/settle")
+    done = subprocess.run([program, "serve", *words], capture_output=True, text=True, timeout=20,
+                          check=False)
+    assert done.returncode == 2
+    assert told in done.stderr
