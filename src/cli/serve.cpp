@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <climits>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -174,10 +174,9 @@ bool stop_asked(const sigset_t& signals, std::chrono::milliseconds patience) {
 
 /// What is told at a terminal.
 std::string greeting(const serve_options& o, const std::string& roles, const process& running) {
-  const std::string where =
-      o.backends.shared() ? without_password(o.backends.redis.url) + " and " +
-                                without_password(o.backends.log_url)
-                          : "data in " + o.backends.embedded.directory;
+  const std::string where = o.backends.shared() ? without_password(o.backends.redis.url) + " and " +
+                                                      without_password(o.backends.log_url)
+                                                : "data in " + o.backends.embedded.directory;
   if (!o.has_gateway()) {
     return fmt::format("Settle {} works as {} ({}; {})", SETTLE_VERSION, roles, where,
                        running.summary());
@@ -248,10 +247,14 @@ void add_serve_command(CLI::App& app, std::function<int()>& run) {
   command->add_option("--data", given->data, "Directory of the embedded store")
       ->envname("SETTLE_DATA")
       ->capture_default_str();
-  command->add_option("--log", given->log_url, "Where messages between services go: embedded: or kafka://HOST[:PORT],...")
+  command
+      ->add_option("--log", given->log_url,
+                   "Where messages between services go: embedded: or kafka://HOST[:PORT],...")
       ->envname("SETTLE_LOG")
       ->capture_default_str();
-  command->add_option("--store", given->store_url, "Where state lives: embedded:DIR (over --data), redis://HOST[:PORT][/DB], "
+  command
+      ->add_option("--store", given->store_url,
+                   "Where state lives: embedded:DIR (over --data), redis://HOST[:PORT][/DB], "
                    "redis+sentinel://HOST[:PORT],.../NAME, redis+cluster://HOST[:PORT],...")
       ->envname("SETTLE_STORE");
   command

@@ -143,8 +143,7 @@ std::string as_text(const system_status& status) {
     const auto number = [](bool known, std::uint64_t n) {
       return known ? report::grouped(n) : std::string("-");
     };
-    rows.push_back({p.id.text(), status.name_of(p.owner),
-                    report::grouped(p.stored.watermark.value),
+    rows.push_back({p.id.text(), status.name_of(p.owner), report::grouped(p.stored.watermark.value),
                     number(p.log.has_value(), p.log ? p.log->first.value : 0),
                     number(p.log.has_value(), p.log ? p.log->next.value - 1 : 0),
                     number(p.lag().has_value(), p.lag().value_or(0))});
@@ -171,8 +170,8 @@ std::string as_json(const system_status& status) {
     }
     partitions.push_back(std::move(row));
   }
-  return json::serialize(json::object{{"members", std::move(members)},
-                                      {"partitions", std::move(partitions)}}) +
+  return json::serialize(
+             json::object{{"members", std::move(members)}, {"partitions", std::move(partitions)}}) +
          "\n";
 }
 
@@ -198,14 +197,15 @@ Examples:
   settle status --store redis+sentinel://s1,s2,s3/shop --log kafka://k1,k2,k3
   settle status --store redis://localhost --json | jq .members
 
-Exit code: 0 every partition has an owner, 1 some have none, 2 not possible (the message says why).)";
+Exit code: 0 every partition has an owner, 1 some have none, 2 not possible (the message says
+why).)";
 
 }  // namespace
 
 void add_status_command(CLI::App& app, std::function<int()>& run) {
   auto given = std::make_shared<flags>();
-  CLI::App* command = app.add_subcommand(
-      "status", "List processes, partitions, their owners, watermarks and lag");
+  CLI::App* command =
+      app.add_subcommand("status", "List processes, partitions, their owners, watermarks and lag");
   command->footer(footer);
   command
       ->add_option("--store", given->store_url,

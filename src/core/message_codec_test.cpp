@@ -170,8 +170,12 @@ RC_GTEST_PROP(message_codec, replies_read_back, ()) {
   const std::uint64_t gateway = number();
   std::vector<reply> replies;
   for (std::uint64_t left = 1 + number() % 4; left > 0; --left) {
-    replies.push_back({gateway, {number(), number()}, {answer_code::out_of_stock, amount(),
-                       some_id()}, partition(), offset{number()}, number()});
+    replies.push_back({gateway,
+                       {number(), number()},
+                       {answer_code::out_of_stock, amount(), some_id()},
+                       partition(),
+                       offset{number()},
+                       number()});
   }
   const std::string bytes = encode(replies);
   const auto read = decode_replies(bytes);

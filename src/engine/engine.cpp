@@ -20,8 +20,7 @@ constexpr std::array services = {service::order, service::stock, service::paymen
 
 }  // namespace
 
-engine::engine(store& s, log& l, const clock& c, const options& o)
-    : store_(s), log_(l), clock_(c) {
+engine::engine(store& s, log& l, const clock& c, const options& o) : store_(s), log_(l), clock_(c) {
   CHECK(o.threads > 0, "an engine has at least one thread");
   const system_description& system = s.describe();
   std::size_t partitions = 0;
@@ -71,7 +70,8 @@ void engine::stop() {
 void engine::leave() {
   boost::asio::post(workers_.front()->context(), [this] { decides_->leave(); });
   const auto until = std::chrono::steady_clock::now() + leave_patience;
-  while (!left_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(leave_look);
+  while (!left_ && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(leave_look);
 }
 
 void engine::on_timer() {

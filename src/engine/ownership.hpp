@@ -1,8 +1,8 @@
 // Which partitions this process works on, where several share them: it calls the roll several times
 // within a lease's time to live, and wants the partitions for which it comes first among the live
 // members by rendezvous hashing (Thaler and Ravishankar, 1998), so that little moves when a member
-// comes or goes; with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018), so that work spreads
-// evenly also where partitions are few.
+// comes or goes; with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018), so that work
+// spreads evenly also where partitions are few.
 //
 // Decides who works, never what is true (ports/membership.hpp).
 //

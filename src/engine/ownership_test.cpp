@@ -232,8 +232,10 @@ TEST(rendezvous, spreads_evenly_and_moves_little) {
 
 TEST(rendezvous, few_partitions_are_spread_evenly_too) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    const std::vector<member> members = {{seed, all_roles}, {seed * 7919 + 1, all_roles},
-                                         {seed * 104'729 + 2, 1}, {seed * 15'485'863 + 3, 0}};
+    const std::vector<member> members = {{seed, all_roles},
+                                         {seed * 7919 + 1, all_roles},
+                                         {seed * 104'729 + 2, 1},
+                                         {seed * 15'485'863 + 3, 0}};
     const auto owners = rendezvous_owners(service::stock, 4, members);
     EXPECT_EQ(std::ranges::count(owners, members[0].id), 2);
     EXPECT_EQ(std::ranges::count(owners, members[1].id), 2);

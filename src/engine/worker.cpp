@@ -92,7 +92,8 @@ void worker::gave_up(partition_id partition, errc why) {
 bool worker::full(partition_id partition) const noexcept {
   const auto& of_service = table_[static_cast<std::size_t>(partition.service)];
   return partition.index < of_service.size() &&
-         of_service[partition.index].queued.load(std::memory_order_relaxed) > limits::queued_messages;
+         of_service[partition.index].queued.load(std::memory_order_relaxed) >
+             limits::queued_messages;
 }
 
 void worker::on_message(logged_message&& m) {

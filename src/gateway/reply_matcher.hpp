@@ -109,7 +109,7 @@ class reply_matcher final : public dispatcher, public reply_reader {
   std::unique_ptr<remote_requests> remote_;  ///< only where the log can be read again
   std::unique_ptr<remote_reads> reads_;      ///< likewise
 
-  bool flushing_ = false;                    ///< log::flush is on its way
+  bool flushing_ = false;  ///< log::flush is on its way
 
   std::atomic<std::thread::id> thread_id_;  ///< that runs the context
   std::vector<reply> own_;                  ///< arrived on it

@@ -31,7 +31,8 @@ struct lease {
 };
 
 /// One member's call: it lives, keeps these leases and gives those up; it names all of them in each
-/// call, and what it holds and does not name stays its own. One atomic step of the store. Owned by the caller until on_finished is called, once, on any thread.
+/// call, and what it holds and does not name stays its own. One atomic step of the store. Owned by
+/// the caller until on_finished is called, once, on any thread.
 class roll_call {
  public:
   virtual ~roll_call() = default;

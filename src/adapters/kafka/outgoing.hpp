@@ -21,8 +21,8 @@ class outgoing {
   void append(const message& m, std::uint64_t time_ms);
   void add(const reply& r);
 
-  /// Calls send(service, partition, bytes) for each record of messages, send_replies(gateway, bytes)
-  /// for each of replies, and begins anew.
+  /// Calls send(service, partition, bytes) for each record of messages, send_replies(gateway,
+  /// bytes) for each of replies, and begins anew.
   template <class Send, class SendReplies>
   void flush(Send&& send, SendReplies&& send_replies) {
     // Somebody waits for these.
@@ -63,7 +63,7 @@ class outgoing {
   static constexpr std::size_t known_gateways = 64;
 
   std::array<std::vector<destination>, service_count> destinations_;
-  std::vector<answers> answers_;        ///< few
+  std::vector<answers> answers_;     ///< few
   std::vector<destination*> begun_;  ///< in the order of the first message to each
 };
 

@@ -281,8 +281,8 @@ unsigned call_roll::encode(command_writer& out) {
   pack(given_up, request_.given_up);
   out.command("EVALSHA", roll_call_script().digest, "1", where_.key,
               fmt::format("{:x}", request_.self.id),
-              fmt::format("{} {}", request_.self.roles, request_.self.name),
-              limits::lease_ms, request_.leaving ? "1" : "0", wanted, given_up);
+              fmt::format("{} {}", request_.self.roles, request_.self.name), limits::lease_ms,
+              request_.leaving ? "1" : "0", wanted, given_up);
   return extra + 1;
 }
 

@@ -26,8 +26,9 @@ end
 return 1
 )";
 
-// A member is a field: until when, its roles and name, and what it holds. An end that is further away than
-// the time to live was written by another server's clock, before a failover: it says nothing.
+// A member is a field: until when, its roles and name, and what it holds. An end that is further
+// away than the time to live was written by another server's clock, before a failover: it says
+// nothing.
 constexpr std::string_view roll_call_text = R"(#!lua
 local key, self, roles, ttl = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local leaving, wanted, given_up = ARGV[4] == '1', ARGV[5], ARGV[6]

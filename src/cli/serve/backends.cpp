@@ -36,8 +36,7 @@ void append_log_metrics(std::string& out, const kafka_log& log) {
   append_metric(out, "settle_log_dropped_total", "counter", "There was no room for them.",
                 now.dropped);
   append_metric(out, "settle_log_expired_total", "counter", "Not confirmed in time.", now.expired);
-  append_metric(out, "settle_log_records_read_total", "counter", "Records read.",
-                now.records_read);
+  append_metric(out, "settle_log_records_read_total", "counter", "Records read.", now.records_read);
   append_metric(out, "settle_log_messages_read_total", "counter", "Messages in them.",
                 now.messages_read);
   append_metric(out, "settle_log_replies_read_total", "counter", "Replies to this process.",
@@ -68,15 +67,14 @@ result<backends> open_embedded(const backend_options& options) {
 }
 
 result<backends> open_shared(const backend_options& options, const stop_wait& wait) {
-  auto data = patiently("store", options.redis.url, wait,
-                        [&] { return open_redis_store(options.redis); });
+  auto data =
+      patiently("store", options.redis.url, wait, [&] { return open_redis_store(options.redis); });
   if (!data) return data.error();
   redis_store& redis = **data;
   kafka_options log_options;
   log_options.url = options.log_url;
   std::copy_n(redis.describe().partitions, service_count, log_options.partitions.begin());
-  auto log = patiently("log", options.log_url, wait,
-                       [&] { return kafka_log::open(log_options); });
+  auto log = patiently("log", options.log_url, wait, [&] { return kafka_log::open(log_options); });
   if (!log) return log.error();
 
   backends opened;

@@ -35,7 +35,8 @@ struct backends {
 using stop_wait = std::function<bool(std::chrono::milliseconds)>;
 
 /// Servers that do not answer are waited for, with a line in the log each time.
-/// Errors: cancelled by `wait` (unavailable), and those of the adapters; the detail says what to do.
+/// Errors: cancelled by `wait` (unavailable), and those of the adapters; the detail says what to
+/// do.
 result<backends> open_backends(const backend_options& options, const stop_wait& wait);
 
 /// The URL as it may be shown: `redis://user:***@host`.
