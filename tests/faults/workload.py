@@ -10,6 +10,8 @@ from settle_client import NoAnswer
 from shop import Shop
 
 DEFINITE_SECONDS = 60   # from the first try to a definite answer, kills included
+CLIENT_SECONDS = 35     # for one try; the program answers after 30
+PROXY_SECONDS = 60      # the same behind a proxy, which tries for 35
 REMEMBERED_ANSWERS = 400  # of one worker, to be asked for again
 
 
@@ -17,12 +19,31 @@ class NeverAnswered(Exception):
     pass
 
 
+class Unwatched:
+    """Is told of each request; the campaign measures pauses by it."""
+
+    def begin(self, what):
+        """Returns what the other two are called with."""
+
+    def trouble(self, request, answer):
+        """A try had no answer (None), or one that is not definite."""
+
+    def end(self, request, definite):
+        """Of all tries."""
+
+
 class Workload:
     """`start`, then `stop` when the server is up for good; `ledger` and `findings` hold what
-    became known."""
+    became known. Behind a proxy, a bad gateway is an unknown outcome, and moves of money and goods
+    go without a key, too: the proxy repeats them."""
 
-    def __init__(self, port, findings, seed, threads=8):
+    def __init__(self, port, findings, seed, threads=8, watch=None, proxied=False,
+                 rest_seconds=0.0, patience_seconds=DEFINITE_SECONDS):
+        """Each thread rests up to `rest_seconds` between two acts."""
         self.port, self.findings = port, findings
+        self.watch, self.proxied = watch or Unwatched(), proxied
+        self.not_definite = (429, 502, 503, 504) if proxied else (429, 503)
+        self.rest_seconds, self.patience_seconds = rest_seconds, patience_seconds
         self.ledger = Ledger()
         self.stopping = threading.Event()
         self.workers = [Worker(self, random.Random(f"{seed}/{n}")) for n in range(threads)]
@@ -34,7 +55,7 @@ class Workload:
     def stop(self):
         self.stopping.set()
         for worker in self.workers:
-            worker.join(2 * DEFINITE_SECONDS)
+            worker.join(2 * self.patience_seconds)
             if worker.is_alive():
                 self.findings.contradict("a client hangs")
 
@@ -53,7 +74,7 @@ class Worker(threading.Thread):
         super().__init__(daemon=True)
         self.workload, self.random = workload, source
         self.ledger, self.findings = workload.ledger, workload.findings
-        self.shop = Shop(workload.port)
+        self.shop = Shop(workload.port, timeout=PROXY_SECONDS if workload.proxied else CLIENT_SECONDS)
         self.acknowledged = self.unknown = self.paid = self.rejected = 0
         self.remembered = []  # (path, key, answer)
 
@@ -66,6 +87,8 @@ class Worker(threading.Thread):
             self.create_item()
             while not self.workload.stopping.is_set():
                 self.random.choices(acts, weights)[0]()
+                if self.workload.rest_seconds:
+                    time.sleep(self.random.uniform(0, self.workload.rest_seconds))
         except NeverAnswered as error:
             self.findings.contradict(str(error))
         except Exception as error:  # a bug here must not look like a quiet success
@@ -76,39 +99,54 @@ class Worker(threading.Thread):
 
     def post(self, path, key=None, repeatable=False):
         """Posts until the answer is definite. None: unknown, and not safe to be sent again."""
-        deadline = time.monotonic() + DEFINITE_SECONDS
+        watch, answer = self.workload.watch, None
+        request = watch.begin(f"POST {path}")
+        try:
+            answer = self._post(path, key, key is not None or repeatable, request)
+            return answer
+        finally:
+            watch.end(request, answer is not None)
+
+    def _post(self, path, key, repeatable, request):
+        deadline = time.monotonic() + self.workload.patience_seconds
         while time.monotonic() < deadline:
-            try:
-                answer = self.shop.post(path, key=key)
-                if answer.status in (200, 400):
-                    self.acknowledged += 1
-                    self._remember(path, key, answer)
-                    return answer
-                if answer.status not in (429, 503):
-                    self.findings.contradict(f"{path}: {answer}")
-                    return None
-                refused = answer.status == 429
-            except NoAnswer:
-                refused = False
-            if not refused:
+            answer = self._try(lambda: self.shop.post(path, key=key))
+            if answer is not None and answer.status in (200, 400):
+                self.acknowledged += 1
+                self._remember(path, key, answer)
+                return answer
+            self.workload.watch.trouble(request, answer)
+            if answer is not None and answer.status not in self.workload.not_definite:
+                self.findings.contradict(f"{path}: {answer}")
+                return None
+            if answer is None or answer.status != 429:
                 self.unknown += 1
-                if key is None and not repeatable:
+                if not repeatable:
                     time.sleep(0.02)
                     return None
             time.sleep(0.02)
-        raise NeverAnswered(f"{path}: no definite answer within {DEFINITE_SECONDS} s")
+        raise NeverAnswered(f"{path}: no definite answer within {self.workload.patience_seconds} s")
 
     def get(self, path):
-        deadline = time.monotonic() + DEFINITE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                answer = self.shop.get(path)
-                if answer.status in (200, 400):
+        watch, answer = self.workload.watch, None
+        request = watch.begin(f"GET {path}")
+        try:
+            deadline = time.monotonic() + self.workload.patience_seconds
+            while time.monotonic() < deadline:
+                answer = self._try(lambda: self.shop.get(path))
+                if answer is not None and answer.status in (200, 400):
                     return answer
-            except NoAnswer:
-                pass
-            time.sleep(0.02)
-        raise NeverAnswered(f"{path}: no answer within {DEFINITE_SECONDS} s")
+                watch.trouble(request, answer)
+                time.sleep(0.02)
+            raise NeverAnswered(f"{path}: no answer within {self.workload.patience_seconds} s")
+        finally:
+            watch.end(request, answer is not None)
+
+    def _try(self, send):
+        try:
+            return send()
+        except NoAnswer:
+            return None
 
     def maybe_key(self):
         return new_key() if self.random.random() < 0.5 else None
@@ -196,8 +234,10 @@ class Worker(threading.Thread):
             self._move(route, entity, self.random.randint(1, 6), record, sign, *allowed)
 
     def _move(self, route, entity, amount, record, sign, *allowed):
-        answer = self.post(f"{route}/{entity}/{amount}", new_key())
+        key = self.maybe_key() if self.workload.proxied else new_key()
+        answer = self.post(f"{route}/{entity}/{amount}", key)
         if answer is None:
+            self.ledger.move_maybe(entity, sign * amount)
             return
         if answer.status == 200:
             record(entity, sign * amount)

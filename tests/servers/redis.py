@@ -180,6 +180,17 @@ class Redis(Deployment):
             self.stopped.discard(int(words[0]))
         return super().control(verb, words)
 
+    def cut(self, number):
+        """No replica gets anything from this server any more. Sentinels and nodes of a cluster see
+        nothing of it. A replica that is only stopped would still find in its socket what was sent
+        to it."""
+        self.ask(number, "ACL", "SETUSER", "default", "-psync", "-sync")
+        self.ask(number, "CLIENT", "KILL", "TYPE", "replica")
+
+    def mend(self, number):
+        """Undoes `cut`."""
+        self.ask(number, "ACL", "SETUSER", "default", "+@all")
+
     def wipe(self, number):
         node = self.nodes[number - 1]
         node.kill()
@@ -330,11 +341,7 @@ class Sentinel(Redis):
         return len(re.findall(r"^slave\d:.*state=online.*,lag=[01]\r?$", told, re.MULTILINE)) == 2
 
     def hold(self):
-        # The sentinels see nothing of it. A replica that is only stopped would still find in its
-        # socket what was sent to it.
-        master = self.master()
-        self.ask(master, "ACL", "SETUSER", "default", "-psync", "-sync")
-        self.ask(master, "CLIENT", "KILL", "TYPE", "replica")
+        self.cut(self.master())
 
     @property
     def url(self):
