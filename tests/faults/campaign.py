@@ -112,8 +112,8 @@ def run(flags, seed, faults, results, faults_at_most=1000, seconds=600.0, longes
 
 def show(record):
     parts = [f"pause {record['pause_s']} s"]
-    if "promoted_s" in record:
-        parts.append(f"promoted after {record['promoted_s']} s")
+    if "replaced_s" in record:
+        parts.append(f"replaced after {record['replaced_s']} s")
     if "lasted_s" in record:
         parts.append(f"lasted {record['lasted_s']} s")
     if "back_s" in record:

@@ -33,10 +33,21 @@ def kill_and_start(stage, node, rest=(0.0, 3.0)):
     return {"who": node.name}
 
 
-def stand_still(stage, node):
+def restart(stage, node, serves):
+    """Of what nothing takes the place of."""
+    stage.strike(node.kill)
+    stage.start(node)
+    stage.await_replacement(serves)
+    return {"who": node.name}
+
+
+def stand_still(stage, node, replaced=None):
     seconds = seconds_still(stage)
     stage.strike(node.suspend)
-    time.sleep(seconds)
+    until = time.monotonic() + seconds
+    if replaced:
+        stage.note_replacement(replaced, until)
+    time.sleep(max(0, until - time.monotonic()))
     node.resume()
     return {"who": node.name, "lasted_s": round(seconds, 2)}
 
@@ -60,7 +71,7 @@ def kill_gateway(stage):
 # One Redis.
 
 def kill_redis(stage):
-    return kill_and_start(stage, stage.server(1), (0, 0.5))
+    return restart(stage, stage.server(1), lambda: stage.store.serves(1))
 
 
 def wipe_redis(stage):
@@ -71,7 +82,7 @@ def wipe_redis(stage):
 
 def sentinel_failover(stage, act, former):
     stage.strike(act)
-    stage.await_promotion(lambda: stage.store.master() != former)
+    stage.await_replacement(lambda: stage.store.master() != former)
     return {"who": stage.server(former).name}
 
 
@@ -94,7 +105,8 @@ def kill_held_master(stage):
 
 
 def stop_master(stage):
-    return stand_still(stage, stage.server(stage.store.master()))
+    former = stage.store.master()
+    return stand_still(stage, stage.server(former), lambda: stage.store.master() != former)
 
 
 def stop_held_master(stage):
@@ -140,16 +152,21 @@ def cluster_master(stage):
     return stage.store.owner(slot, stage.store.running()[0]), slot
 
 
+def other_owner(stage, slot, former):
+    """Asks whether all others say so."""
+    others = [n for n in stage.store.running() if n != former]
+    return lambda: all(stage.store.owner(slot, n) != former for n in others)
+
+
 def kill_cluster_master(stage, held=False, act="kill"):
     former, slot = cluster_master(stage)
-    others = [n for n in stage.store.running() if n != former]
+    replaced = other_owner(stage, slot, former)
     if held:
         stage.store.cut(former)
         stage.pause(*HELD_SECONDS)
     node = stage.server(former)
     stage.strike(getattr(node, act))
-    stage.await_promotion(
-        lambda: all(stage.store.owner(slot, n) != former for n in others))
+    stage.await_replacement(replaced)
     stage.pause(0, 2)
     if act == "suspend":
         node.resume()
@@ -169,7 +186,8 @@ def stop_held_cluster_master(stage):
 
 
 def stop_cluster_master(stage):
-    return stand_still(stage, stage.server(cluster_master(stage)[0]))
+    former, slot = cluster_master(stage)
+    return stand_still(stage, stage.server(former), other_owner(stage, slot, former))
 
 
 def kill_cluster_replica(stage):
@@ -203,7 +221,7 @@ def stop_broker(stage):
 
 
 def kill_only_broker(stage):
-    return kill_and_start(stage, stage.brokers.nodes[0], (0, 0))
+    return restart(stage, stage.brokers.nodes[0], stage.brokers.in_step)
 
 
 def stop_only_broker(stage):

@@ -2,7 +2,7 @@
 
 from pauses import percentile
 
-# Component, fault: the p99 of the pause, and whether it counts from when another master was there.
+# Component, fault: the p99 of the pause, and whether it counts from when something took its place.
 BOUNDS = {
     ("gateway", "kill"): (3.0, False),
     ("worker", "kill"): (1.5, False),
@@ -36,7 +36,7 @@ def report(records):
         errors += kind in NO_ERRORS and sum(sum(f["errors"].values()) for f in of_kind)
     totals = {name: sum(len(record[name]) for record in ended.values()) for name in WRONG}
     lines = [
-        "| component | fault | times | p50 s | p99 s | max s | until promoted, p50 and max s "
+        "| component | fault | times | p50 s | p99 s | max s | until replaced, p50 and max s "
         "| beyond it, p99 s | lasted, max s | errors | bound of p99 s |",
         "|---|---|---|---|---|---|---|---|---|---|---|", *rows, "",
         f"{len(checked)} faults in {len(ended)} runs; {len(unfinished)} runs more were ended before "
@@ -53,9 +53,9 @@ def report(records):
 
 def row(kind, faults):
     pauses = [fault["pause_s"] for fault in faults if fault["pause_s"] is not None]
-    promoted = [fault["promoted_s"] for fault in faults if "promoted_s" in fault]
-    beyond = [max(0.0, fault["pause_s"] - fault["promoted_s"]) for fault in faults
-              if "promoted_s" in fault]
+    replaced = [fault["replaced_s"] for fault in faults if "replaced_s" in fault]
+    beyond = [max(0.0, fault["pause_s"] - fault["replaced_s"]) for fault in faults
+              if "replaced_s" in fault]
     lasted = [fault["lasted_s"] for fault in faults if "lasted_s" in fault]
     errors = {}
     for fault in faults:
@@ -63,13 +63,13 @@ def row(kind, faults):
             errors[name] = errors.get(name, 0) + count
     bound = ""
     if kind in BOUNDS:
-        limit, from_promotion = BOUNDS[kind]
-        reached = percentile(beyond if from_promotion else pauses, 99)
+        limit, from_replacement = BOUNDS[kind]
+        reached = percentile(beyond if from_replacement else pauses, 99)
         met = reached is not None and reached <= limit
-        bound = f"{limit}{' beyond' if from_promotion else ''}: {'met' if met else 'NOT met'}"
+        bound = f"{limit}{' beyond' if from_replacement else ''}: {'met' if met else 'NOT met'}"
     return "| " + " | ".join([
         *kind, str(len(faults)), *(number(percentile(pauses, share)) for share in (50, 99, 100)),
-        f"{number(percentile(promoted, 50))}, {number(max(promoted))}" if promoted else "",
+        f"{number(percentile(replaced, 50))}, {number(max(replaced))}" if replaced else "",
         number(percentile(beyond, 99)) if beyond else "",
         number(max(lasted)) if lasted else "",
         ", ".join(f"{name}: {count}" for name, count in sorted(errors.items())) or "0",

@@ -6,7 +6,7 @@ import time
 import uuid
 
 from ledger import Ledger, Order, check_order
-from settle_client import NoAnswer
+from settle_client import NoAnswer, in_parallel
 from shop import Shop
 
 DEFINITE_SECONDS = 60   # from the first try to a definite answer, kills included
@@ -63,10 +63,11 @@ class Workload:
         return sum(getattr(worker, counter) for worker in self.workers)
 
     def replay_all(self):
-        """Asks for every remembered answer again."""
-        for worker in self.workers:
-            for _ in range(len(worker.remembered)):
-                worker.replay()
+        """Asks for every remembered answer again. REQUIRES: stopped."""
+        def replay(index):
+            for path, key, first in list(self.workers[index].remembered):
+                self.workers[index].replay_one(path, key, first)
+        in_parallel(len(self.workers), replay, seconds=600)
 
 
 class Worker(threading.Thread):
@@ -207,10 +208,12 @@ class Worker(threading.Thread):
     def replay(self):
         """The same request with the same key has the same answer, and no other effect."""
         if self.remembered:
-            path, key, first = self.random.choice(self.remembered)
-            again = self.post(path, key)
-            if again is not None:
-                self.findings.expect(again.same_as(first), f"{path} {key}: {first}, then {again}")
+            self.replay_one(*self.random.choice(self.remembered))
+
+    def replay_one(self, path, key, first):
+        again = self.post(path, key)
+        if again is not None:
+            self.findings.expect(again.same_as(first), f"{path} {key}: {first}, then {again}")
 
     def look_again(self):
         order = self.ledger.choose(self.random, "order")

@@ -333,11 +333,18 @@ class Sentinel(Redis):
         return super().do(verb, words)
 
     def in_step(self):
+        self.demote()
+        return self.has_replicas()
+
+    def demote(self):
         master = self.master()
         for number in range(1, self.count + 1):
             if number != master and self.ask(number, "ROLE")[0] == "master":
                 self.ask(number, "REPLICAOF", "127.0.0.1", self.ports[master - 1])
-        told = self.ask(master, "INFO", "replication")
+
+    def has_replicas(self):
+        """Two that are in step."""
+        told = self.ask(self.master(), "INFO", "replication")
         return len(re.findall(r"^slave\d:.*state=online.*,lag=[01]\r?$", told, re.MULTILINE)) == 2
 
     def hold(self):
