@@ -25,14 +25,16 @@ sys.path.insert(0, str(HERE))
 
 from catalogue import FAULTS  # noqa: E402
 from report import report  # noqa: E402
-from stage import NotRecovered, Stage, Failed  # noqa: E402
-from processes import exit_on_signals  # noqa: E402
+from stage import Stage  # noqa: E402
+from machines import enter_own_network  # noqa: E402
+from processes import Failed, exit_on_signals  # noqa: E402
 
 STORES = ("redis", "redis-sentinel", "redis-cluster")
 CHOICES = {  # of a run's deployment; the first of a pair is what a flag is called
     "store": STORES, "commit": ("lua", "watch"), "each": (1, 2, 2, 3, 4), "brokers": (1, 3, 3),
     "gateways": (2, 2, 3), "strict_reads": (False, True)}
 SHOWN_FINDINGS = 5
+ODD_SECONDS = 6
 
 
 class Results:
@@ -54,9 +56,17 @@ def tell(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
+# Between Redis servers; a gateway and workers on each side. Reads that are not strict may be behind
+# while a store is split.
+SPLITS = {"splits": True, "store": "redis-sentinel", "gateways": 3, "strict_reads": True}
+
+
 def choose_flags(source, given):
-    return {name: given[name] if given.get(name) is not None else source.choice(choices)
-            for name, choices in CHOICES.items()}
+    flags = {name: given[name] if given.get(name) is not None else source.choice(choices)
+             for name, choices in CHOICES.items()}
+    if not given["splits"]:
+        return {**flags, "splits": False}
+    return {**flags, **SPLITS, "each": min(flags["each"], SPLITS["gateways"])}
 
 
 def fitting(flags, only):
@@ -80,7 +90,7 @@ def run(flags, seed, faults, results, faults_at_most=1000, seconds=600.0, longes
     run_id = f"{int(time.time())}-{seed}"
     results.add({"type": "run", "run": run_id, "seed": seed, **flags})
     tell(f"run {run_id}: {' '.join(f'{name}={value}' for name, value in flags.items())}")
-    until, records, ended = time.monotonic() + seconds, [], None
+    until, records, ended, fault = time.monotonic() + seconds, [], None, None
     with Stage(flags, seed, longest_stop, tell) as stage:
         calm = stage.calm()
         results.add({"type": "calm", "run": run_id, **calm})
@@ -96,18 +106,24 @@ def run(flags, seed, faults, results, faults_at_most=1000, seconds=600.0, longes
                 if stage.found_anything():
                     break
             stage.check()
-        except (NotRecovered, Failed) as failure:
-            tell(f"  {fault.title}: {failure}")
-            ended = {"stuck": f"{fault.title}: {failure}"}
+        except Failed as failure:
+            ended = {"stuck": f"{fault.title if fault else ''}: {failure}"}
         ended = {"type": "end", "run": run_id, **stage.end_record(), **(ended or {}),
                  "complaints": stage.complaints()}
         results.add(ended)
         tell(f"  end: {end_text(ended)}")
         for finding in (ended["lost"] + ended["contradicted"])[:SHOWN_FINDINGS]:
             tell(f"    {finding[:400]}")
-        if keep and (stage.found_anything() or "stuck" in ended or ended["complaints"]):
+        if keep and (stage.found_anything() or "stuck" in ended or ended["complaints"]
+                     or any(map(is_odd, records))):
             stage.keep_logs(keep / run_id)
     return {**ended, "faults": records}
+
+
+def is_odd(record):
+    """Clients waited much longer than the fault explains."""
+    explained = record.get("replaced_s", 0) + record.get("lasted_s", 0)
+    return (record["pause_s"] or 0) > explained + ODD_SECONDS
 
 
 def show(record):
@@ -169,13 +185,16 @@ def parse():
                       help="faults that have this in their name, as in the report; repeatable")
     runs.add_argument("--longest-stop", type=float, default=60, metavar="SECONDS")
     runs.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY",
-                      help="where logs are kept if anything was found")
+                      help="where logs are kept if anything was found, or a pause was odd")
     runs.add_argument("--store", choices=STORES)
     runs.add_argument("--commit", choices=CHOICES["commit"])
     runs.add_argument("--each", type=int, help="workers of each role")
     runs.add_argument("--gateways", type=int)
     runs.add_argument("--brokers", type=int, choices=(1, 3))
     runs.add_argument("--strict-reads", action=argparse.BooleanOptionalAction)
+    runs.add_argument("--splits", action="store_true",
+                      help="with splits of the network, in namespaces of its own: takes root; "
+                           "always Sentinel, 3 gateways and strict reads")
     reports = verbs.add_parser("report", help="tell what is in the results")
     reports.add_argument("results", type=pathlib.Path, nargs="+")
     return parser.parse_args()
@@ -188,6 +207,8 @@ def main():
         text, good = report([json.loads(line) for line in lines if line])
         print(text)
         return 0 if good else 1
+    if arguments.splits:
+        enter_own_network()
     exit_on_signals()
     if arguments.seed is None:
         arguments.seed = random.randrange(2**32)

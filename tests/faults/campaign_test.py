@@ -10,7 +10,7 @@ from report import NO_ERRORS
 
 SEED = int(os.environ.get("SETTLE_TEST_SEED", "1"))
 FLAGS = {"store": "redis-sentinel", "commit": "lua", "each": 2, "brokers": 1, "gateways": 2,
-         "strict_reads": False}
+         "strict_reads": False, "splits": False}
 FAULTS = (
     "worker: kill", "gateway: kill", "redis master (Sentinel): kill, replica held back",
     "worker: kill", "gateway: stop", "only broker: kill", "worker: stop", "worker: kill",

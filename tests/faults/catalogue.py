@@ -137,6 +137,29 @@ def kill_sentinel(stage):
     return kill_and_start(stage, stage.random.choice(stage.store.nodes[stage.store.count:]))
 
 
+def split_master(stage):
+    """Its machine is cut off with all that is on it, but for the clients and the brokers: two
+    masters are at work, each with its owners, until the sentinels hear of both."""
+    former = stage.store.master()
+    seconds = stage.random.uniform(2, 12)
+    stage.strike(lambda: stage.machines.cut(former))
+    until = time.monotonic() + seconds
+    stage.note_replacement(lambda: stage.store.master() != former, until)
+    time.sleep(max(0, until - time.monotonic()))
+    stage.machines.mend(former)
+    return {"who": stage.server(former).name, "lasted_s": round(seconds, 2)}
+
+
+def split_replica(stage):
+    master = stage.store.master()
+    number = stage.random.choice([n for n in (1, 2, 3) if n != master])
+    seconds = stage.random.uniform(1, 8)
+    stage.strike(lambda: stage.machines.cut(number))
+    time.sleep(seconds)
+    stage.machines.mend(number)
+    return {"who": stage.server(number).name, "lasted_s": round(seconds, 2)}
+
+
 def mend(stage, number):
     stage.server(number).wait_until_ready()
     stage.store.mend(number)
@@ -240,6 +263,10 @@ def alone(flags):
     return flags["each"] == 1
 
 
+def splits(flags):
+    return flags["splits"]
+
+
 def stored_in(name):
     return lambda flags: flags["store"] == name
 
@@ -269,6 +296,8 @@ FAULTS = [
           stop_held_master),
     Fault("redis master (Sentinel)", "fail-over asked for", 1, stored_in("redis-sentinel"),
           ask_for_failover),
+    Fault("redis master (Sentinel)", "split off", 6, splits, split_master),
+    Fault("redis replica", "split off", 2, splits, split_replica),
     Fault("redis replica", "kill", 1, stored_in("redis-sentinel"), kill_replica),
     Fault("sentinel", "kill", 1, stored_in("redis-sentinel"), kill_sentinel),
     Fault("redis master (Cluster)", "kill", 4, stored_in("redis-cluster"), kill_cluster_master),

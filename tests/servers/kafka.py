@@ -58,8 +58,10 @@ class Kafka(Deployment):
                             help="clients need TLS, a name and a password")
         parser.add_argument("--long-run", action="store_true", help="for measurements")
 
-    def __init__(self, workplace, nodes=1, secure=False, long_run=False):
+    def __init__(self, workplace, nodes=1, secure=False, long_run=False, host="127.0.0.1"):
+        """`host`: where clients find it."""
         super().__init__(workplace)
+        self.host = host
         self.java = JAVA if long_run else (*JAVA, SHORT_RUN)
         self.count, self.secure = nodes, secure
         self.ports = [workplace.free_port() for _ in range(nodes)]
@@ -75,7 +77,7 @@ class Kafka(Deployment):
         java = (*self.java, f"-Dlog4j2.configurationFile={logging}", "-cp", classes)
         for number, port in enumerate(self.ports, 1):
             folder = self.workplace.folder(f"kafka-{number}")
-            clients = f"CLIENT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal[number - 1]}"
+            clients = f"CLIENT://{self.host}:{port},INTERNAL://127.0.0.1:{internal[number - 1]}"
             (folder / "server.properties").write_text(f"""{settings}
 node.id={number}
 controller.quorum.voters={voters}
@@ -91,7 +93,7 @@ transaction.state.log.min.isr=1
                  "c2V0dGxlLXRlc3Qta2Fma2", "--config", "server.properties"), folder)
             self.nodes.append(self.workplace.server(
                 f"kafka-{number}", (*java, "kafka.Kafka", "server.properties"),
-                lambda port=port: accepts(port), folder))
+                lambda port=port: accepts(port, self.host), folder))
         for node in self.nodes:  # none of several is ready without the others
             node.launch()
         for node in self.nodes:
@@ -100,7 +102,7 @@ transaction.state.log.min.isr=1
     @property
     def url(self):
         user = "settle:se%3Acret@" if self.secure else ""
-        servers = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        servers = ",".join(f"{self.host}:{port}" for port in self.ports)
         return f"kafka://{user}{servers}" + (f"?tls=on&ca={self._ca()}" if self.secure else "")
 
     def controller(self):
@@ -109,12 +111,11 @@ transaction.state.log.min.isr=1
         told = [leader for leader in map(self._controller_of, self.ports) if leader]
         return max(set(told), key=told.count) if told else None
 
-    @staticmethod
-    def _controller_of(port):
+    def _controller_of(self, port):
         # DescribeQuorum of version 0, of partition 0 of the metadata's log.
         topic = b"\x13__cluster_metadata\x02" + struct.pack(">i", 0) + b"\0\0"
         try:
-            told = ask(port, 55, 0, b"\x02" + topic + b"\0", flexible=True)
+            told = ask(self.host, port, 55, 0, b"\x02" + topic + b"\0", flexible=True)
         except OSError:
             return None
         error, = struct.unpack_from(">h", told)
@@ -131,7 +132,7 @@ transaction.state.log.min.isr=1
 
     def _in_step_at(self, port):
         # Metadata of version 1, of all topics.
-        reader = Reader(ask(port, 3, 1, struct.pack(">i", -1)))
+        reader = Reader(ask(self.host, port, 3, 1, struct.pack(">i", -1)))
         if reader.number(4) != self.count:
             return False
         for _ in range(self.count):
@@ -182,10 +183,10 @@ class Reader:
         self.skip(max(0, self.number(2)))
 
 
-def ask(port, what, version, body, flexible=False, timeout=2):
+def ask(host, port, what, version, body, flexible=False, timeout=2):
     """The body of the answer to one request. Raises OSError."""
     request = struct.pack(">hhih", what, version, 1, -1) + (b"\0" if flexible else b"") + body
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+    with socket.create_connection((host, port), timeout=timeout) as connection:
         connection.settimeout(timeout)
         connection.sendall(struct.pack(">i", len(request)) + request)
         with connection.makefile("rb") as stream:
