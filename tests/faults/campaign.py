@@ -4,7 +4,8 @@ clients, and one fault after the other, each when service is back to normal afte
 
     campaign.py run RESULTS --runs 10              appends to RESULTS, one JSON object a line
     campaign.py run RESULTS --store redis-sentinel --only 'kill, replica held back' --faults 20
-    campaign.py report RESULTS                     over everything in it, as in docs/FAULTS.md
+    campaign.py report RESULTS                     over everything in it
+    campaign.py report RESULTS --into docs/FAULTS.md
 
 A run is one deployment, chosen at random where no flag says otherwise; at its end everything is
 read back and compared with every answer that the clients were given. What was started is ended
@@ -35,6 +36,7 @@ CHOICES = {  # of a run's deployment; the first of a pair is what a flag is call
     "gateways": (2, 2, 3), "strict_reads": (False, True)}
 SHOWN_FINDINGS = 5
 ODD_SECONDS = 6
+REPORT_BEGINS, REPORT_ENDS = "<!-- report -->", "<!-- end of report -->"
 
 
 class Results:
@@ -93,7 +95,7 @@ def run(flags, seed, faults, results, faults_at_most=1000, seconds=600.0, longes
     until, records, ended, fault = time.monotonic() + seconds, [], None, None
     with Stage(flags, seed, longest_stop, tell) as stage:
         calm = stage.calm()
-        results.add({"type": "calm", "run": run_id, **calm})
+        results.add({"type": "calm", "run": run_id, "machine_load": os.getloadavg()[0], **calm})
         tell(f"  serves; {calm['requests']} requests, {show(calm)}")
         try:
             for number, fault in enumerate(faults, 1):
@@ -161,12 +163,21 @@ def run_all(arguments):
         seed = source.randrange(2**32)
         choices = random.Random(seed)
         flags = choose_flags(choices, given)
-        ended = run(flags, seed, random_faults(choices, flags, arguments.only),
-                    Results(arguments.results), arguments.faults, min(arguments.seconds, left),
-                    arguments.longest_stop, arguments.keep)
-        if ended["lost"] or ended["contradicted"] or "stuck" in ended:
+        try:
+            ended = run(flags, seed, random_faults(choices, flags, arguments.only),
+                        Results(arguments.results), arguments.faults, min(arguments.seconds, left),
+                        arguments.longest_stop, arguments.keep)
+            bad += bool(ended["lost"] or ended["contradicted"] or "stuck" in ended)
+        except Failed as failure:  # at the start, where nothing was asked yet
+            tell(f"  {failure}")
             bad += 1
     return 1 if bad else 0
+
+
+def put_into(path, text):
+    before, rest = path.read_text().split(REPORT_BEGINS)
+    after = rest.split(REPORT_ENDS)[1]
+    path.write_text(f"{before}{REPORT_BEGINS}\n{text}\n{REPORT_ENDS}{after}")
 
 
 def parse():
@@ -197,6 +208,8 @@ def parse():
                            "always Sentinel, 3 gateways and strict reads")
     reports = verbs.add_parser("report", help="tell what is in the results")
     reports.add_argument("results", type=pathlib.Path, nargs="+")
+    reports.add_argument("--into", type=pathlib.Path, metavar="FILE",
+                         help="replaces what is there between the lines of the report")
     return parser.parse_args()
 
 
@@ -205,7 +218,10 @@ def main():
     if arguments.verb == "report":
         lines = [line for path in arguments.results for line in path.read_text().splitlines()]
         text, good = report([json.loads(line) for line in lines if line])
-        print(text)
+        if arguments.into:
+            put_into(arguments.into, text)
+        else:
+            print(text)
         return 0 if good else 1
     if arguments.splits:
         enter_own_network()

@@ -24,7 +24,7 @@ def report(records):
     ended = {record["run"]: record for record in records if record["type"] == "end"}
     runs = [record for record in records if record["type"] == "run"]
     faults = [record for record in records if record["type"] == "fault"]
-    calm = [record["pause_s"] for record in records if record["type"] == "calm"]
+    calm = [record for record in records if record["type"] == "calm"]
     unfinished = [record["run"] for record in runs if record["run"] not in ended]
     stuck = [record for record in ended.values() if "stuck" in record]
     checked = [fault for fault in faults if fault["run"] in ended]
@@ -45,10 +45,24 @@ def report(records):
         f"writes and paid {sum(r['checkouts_paid'] for r in ended.values())} checkouts; "
         f"{sum(r['checks'] for r in ended.values())} comparisons.",
         ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in totals.items()) + ".",
-        f"Without a fault, a run's longest request took {percentile(calm, 50)} s in the median and "
-        f"{max(calm, default=None)} s at most.", "", deployments(runs, ended)]
+        calm_text(calm), "", deployments(runs, ended)]
     good = not any(totals.values()) and not stuck and not errors
     return "\n".join(lines), good
+
+
+def calm_text(calm):
+    """How the machine was, so that one can judge the pauses."""
+    longest = [record["pause_s"] for record in calm if record["pause_s"] is not None]
+    loads = [record["machine_load"] for record in calm if "machine_load" in record]
+    if not longest:
+        return "No run was seen without a fault."
+    text = (f"In the four seconds before the first fault of a run, its longest request took "
+            f"{percentile(longest, 50):.2f} s in the median of {len(longest)} runs, "
+            f"{max(longest):.2f} s at most")
+    if loads:
+        text += (f"; the machine's load was {percentile(loads, 50):.0f} in the median, "
+                 f"{max(loads):.0f} at most")
+    return f"{text}."
 
 
 def row(kind, faults):

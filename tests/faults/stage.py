@@ -29,7 +29,8 @@ UNTOUCHED_SECONDS = 20  # sentinels need ten to make a former master a replica
 CALM_LIMIT_SECONDS = 0.75
 CALM_MEASURED_SECONDS = 4
 RECOVERY_SECONDS = 120
-FIRST_CALM_SECONDS = 60
+FIRST_CALM_SECONDS = 120  # from the start
+FIRST_CALM_LIMIT_SECONDS = 3.0
 REST_SECONDS = 0.04    # of a client, between two acts, at most
 PATIENCE_SECONDS = 150
 CLIENT_THREADS = 8
@@ -64,7 +65,7 @@ class Stage:
         self.watch, self.findings, self.workload = Watch(), Findings(), None
         self.struck, self.replaced = time.monotonic(), None
         self.untouched_seconds = 0
-        self.calm_limit = CALM_LIMIT_SECONDS
+        self.calm_limit = FIRST_CALM_LIMIT_SECONDS
         self.longest_stop = longest_stop
 
     def __enter__(self):
@@ -115,7 +116,7 @@ class Stage:
         time.sleep(CALM_MEASURED_SECONDS)
         calm = seen(self.watch.since(begun))
         # On a machine that is too busy for the usual limit.
-        self.calm_limit = max(self.calm_limit, 1.5 * (calm["pause_s"] or 0))
+        self.calm_limit = max(CALM_LIMIT_SECONDS, 1.5 * (calm["pause_s"] or 0))
         return calm
 
     def await_replacement(self, holds, seconds=RECOVERY_SECONDS):
