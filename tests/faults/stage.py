@@ -73,7 +73,8 @@ class Stage:
             self.deployment.start()
             self.workload = Workload(
                 self.deployment.port, self.findings, self.seed, CLIENT_THREADS, self.watch,
-                proxied=True, rest_seconds=REST_SECONDS, patience_seconds=PATIENCE_SECONDS)
+                proxied=True, rest_seconds=REST_SECONDS, patience_seconds=PATIENCE_SECONDS,
+                strict_reads=self.deployment.strict_reads)
             self.workload.start()
             self.await_service(FIRST_CALM_SECONDS)
         except BaseException:

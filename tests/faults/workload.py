@@ -38,12 +38,14 @@ class Workload:
     go without a key, too: the proxy repeats them."""
 
     def __init__(self, port, findings, seed, threads=8, watch=None, proxied=False,
-                 rest_seconds=0.0, patience_seconds=DEFINITE_SECONDS):
-        """Each thread rests up to `rest_seconds` between two acts."""
+                 rest_seconds=0.0, patience_seconds=DEFINITE_SECONDS, strict_reads=True):
+        """Each thread rests up to `rest_seconds` between two acts. Without `strict_reads`, a read
+        may miss what was answered by another gateway."""
         self.port, self.findings = port, findings
         self.watch, self.proxied = watch or Unwatched(), proxied
         self.not_definite = (429, 502, 503, 504) if proxied else (429, 503)
         self.rest_seconds, self.patience_seconds = rest_seconds, patience_seconds
+        self.strict_reads = strict_reads
         self.ledger = Ledger()
         self.stopping = threading.Event()
         self.workers = [Worker(self, random.Random(f"{seed}/{n}")) for n in range(threads)]
@@ -63,10 +65,12 @@ class Workload:
         return sum(getattr(worker, counter) for worker in self.workers)
 
     def replay_all(self):
-        """Asks for every remembered answer again. REQUIRES: stopped."""
+        """Asks for every remembered answer again, and looks into each purse. REQUIRES: stopped."""
         def replay(index):
-            for path, key, first in list(self.workers[index].remembered):
-                self.workers[index].replay_one(path, key, first)
+            worker = self.workers[index]
+            for path, key, first in list(worker.remembered):
+                worker.replay_one(path, key, first)
+            worker.look_into_purse()
         in_parallel(len(self.workers), replay, seconds=600)
 
 
@@ -78,11 +82,12 @@ class Worker(threading.Thread):
         self.shop = Shop(workload.port, timeout=PROXY_SECONDS if workload.proxied else CLIENT_SECONDS)
         self.acknowledged = self.unknown = self.paid = self.rejected = 0
         self.remembered = []  # (path, key, answer)
+        self.purse, self.savings = None, 0  # a user that nobody else knows, and the credit
 
     def run(self):
         acts = [self.create_user, self.create_item, self.fund, self.pay, self.refill, self.subtract,
-                self.buy, self.check_out_again, self.replay, self.look_again]
-        weights = [2, 2, 6, 3, 6, 3, 20, 6, 4, 4]
+                self.buy, self.check_out_again, self.replay, self.look_again, self.save]
+        weights = [2, 2, 6, 3, 6, 3, 20, 6, 4, 4, 6]
         try:
             self.create_user()
             self.create_item()
@@ -224,6 +229,35 @@ class Worker(threading.Thread):
                 self.findings.lose(f"order {order.id}: {answer}")
             elif was_paid:
                 check_order(order, answer.json, self.ledger.price, self.findings)
+
+    def save(self):
+        """Nobody else moves this user's money, so every answer is known before."""
+        if self.purse is None:
+            answer = self._created(self.post("/payment/create_user", self.maybe_key()))
+            self.purse, self.savings = (answer["user_id"] if answer else None), 0
+            return
+        amount = self.random.randint(1, 5)
+        route, sign = ("add_funds", 1) if self.random.random() < 0.6 else ("pay", -1)
+        after = self.savings + sign * amount
+        key = self.maybe_key() if self.workload.proxied else new_key()
+        answer = self.post(f"/payment/{route}/{self.purse}/{amount}", key)
+        if answer is None:
+            self.purse = None
+            return
+        if after < 0:
+            self.findings.expect(answer.code == "credit_below_zero", f"{self.purse}: {answer}")
+        else:
+            self.savings = after
+            self.findings.expect(answer.text == f"User: {self.purse} credit updated to: {after}",
+                                 f"{self.purse}: {route} {amount} to {after}: {answer}")
+        if self.workload.strict_reads:
+            self.look_into_purse()
+
+    def look_into_purse(self):
+        if self.purse is not None:
+            answer = self.get(f"/payment/find_user/{self.purse}")
+            self.findings.expect(answer.status == 200 and answer.json["credit"] == self.savings,
+                                 f"{self.purse}: {answer}, must be {self.savings}")
 
     def _created(self, answer):
         if answer is None:
