@@ -21,12 +21,13 @@ WRONG = ("lost", "contradicted", "oversold", "double_charged")
 
 def report(records):
     """The text, and whether all that must hold did."""
-    ended = {record["run"]: record for record in records if record["type"] == "end"}
+    all_ended = {record["run"]: record for record in records if record["type"] == "end"}
+    stuck = [record for record in all_ended.values() if "stuck" in record]
+    ended = {run: record for run, record in all_ended.items() if "stuck" not in record}
     runs = [record for record in records if record["type"] == "run"]
     faults = [record for record in records if record["type"] == "fault"]
     calm = [record for record in records if record["type"] == "calm"]
-    unfinished = [record["run"] for record in runs if record["run"] not in ended]
-    stuck = [record for record in ended.values() if "stuck" in record]
+    unfinished = [record["run"] for record in runs if record["run"] not in all_ended]
     checked = [fault for fault in faults if fault["run"] in ended]
     kinds = sorted({(fault["component"], fault["fault"]) for fault in checked})
     rows, errors = [], 0
@@ -34,13 +35,17 @@ def report(records):
         of_kind = [fault for fault in checked if (fault["component"], fault["fault"]) == kind]
         rows.append(row(kind, of_kind))
         errors += kind in NO_ERRORS and sum(sum(f["errors"].values()) for f in of_kind)
-    totals = {name: sum(len(record[name]) for record in ended.values()) for name in WRONG}
+    totals = {name: sum(len(record[name]) for record in all_ended.values())
+              for name in WRONG}
+    complaints = sum("level=critical" in line for record in all_ended.values()
+                     for line in record["complaints"])
     lines = [
         "| component | fault | times | p50 s | p99 s | max s | until replaced, p50 and max s "
         "| beyond it, p99 s | lasted, max s | errors | bound of p99 s |",
         "|---|---|---|---|---|---|---|---|---|---|---|", *rows, "",
         f"{len(checked)} faults in {len(ended)} runs; {len(unfinished)} runs more were ended before "
-        f"their check, and do not count. {len(stuck)} runs did not recover.",
+        f"their check, and {len(stuck)} did not recover within two minutes; they do not count. "
+        f"Processes called for a human {complaints} times.",
         f"Clients were given {sum(r['acknowledged'] for r in ended.values())} definite answers to "
         f"writes and paid {sum(r['checkouts_paid'] for r in ended.values())} checkouts; "
         f"{sum(r['checks'] for r in ended.values())} comparisons.",
