@@ -205,6 +205,29 @@ TEST(kafka_log, offset_beyond_the_end_is_corrupt) {
   }
 }
 
+TEST(kafka_log, end_that_is_missing_for_a_moment_is_no_loss) {
+  // As a broker tells it that stood still and does not know yet that another one leads.
+  kafka_logs logs;
+  const auto a = logs.start_kafka();
+  listener heard;
+  say(a->log(), stock_0, 1, 5);
+  ASSERT_TRUE(follow(logs, a->log(), stock_0, {}, heard).status);
+  logs.wait_until([&] { return heard.count() == 5; });
+  const offset next{heard.messages().back().at->value + 1};
+  listener later;
+  a->log().follow(stock_0, next, later, 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2 * limits::follow_ms));
+  EXPECT_TRUE(later.answers().empty());
+  say(a->log(), stock_0, 6, 6);
+  logs.wait_until([&] { return !later.answers().empty(); });
+  ASSERT_FALSE(later.answers().empty());
+  const auto& told = later.answers().front().status;
+  EXPECT_TRUE(told || told.error().code == errc::unavailable) << told.error().detail;
+  ASSERT_TRUE(follow(logs, a->log(), stock_0, next, later).status);
+  logs.wait_until([&] { return later.count() > 0; });
+  EXPECT_EQ(later.messages().back().at, next);
+}
+
 TEST(kafka_log, trim_keeps_the_newest_record) {
   kafka_logs logs;
   const auto a = logs.start_kafka();

@@ -11,11 +11,13 @@ from settle_client import in_parallel
 
 class Findings:
     """Thread-safe. `lost`: something acknowledged is gone. `contradicted`: two answers, or an
-    answer and the state, cannot both be true."""
+    answer and the state, cannot both be true. Of these, `oversold`: more goods were sold than left
+    the stock; `double_charged`: more money left an account than paid orders cost."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.lost, self.contradicted = [], []
+        self.oversold, self.double_charged = [], []
         self.checks = 0
 
     def lose(self, text):
@@ -31,6 +33,16 @@ class Findings:
             self.checks += 1
             if not true:
                 self.contradicted.append(text)
+
+    def oversell(self, text):
+        self.expect(False, text)
+        with self.lock:
+            self.oversold.append(text)
+
+    def double_charge(self, text):
+        self.expect(False, text)
+        with self.lock:
+            self.double_charged.append(text)
 
 
 class Order:
@@ -48,6 +60,7 @@ class Ledger:
     def __init__(self):
         self.lock = threading.Lock()
         self.credit, self.stock, self.price = {}, {}, {}
+        self.maybe = collections.defaultdict(list)  # by user or item: moves that nobody answered
         self.orders = []
 
     def move_credit(self, user, amount):
@@ -59,6 +72,17 @@ class Ledger:
             self.stock[item] = self.stock.get(item, 0) + amount
             if price is not None:
                 self.price[item] = price
+
+    def move_maybe(self, entity, amount):
+        with self.lock:
+            self.maybe[entity].append(amount)
+
+    def balances(self, entity, balance):
+        """All that it may be, given what it is without the moves that nobody answered."""
+        possible = {balance}
+        for amount in self.maybe.get(entity, ()):
+            possible |= {value + amount for value in possible}
+        return possible
 
     def add_order(self, order):
         with self.lock:
@@ -89,6 +113,10 @@ def check_order(order, found, price, findings):
                     f"order {order.id}: is paid, but {order.rejections} answers were rejections "
                     "and none a success")
     return lines
+
+
+def shown(possible):
+    return " or ".join(map(str, sorted(possible)))
 
 
 def verify(make_shop, ledger, findings, threads=8):
@@ -126,14 +154,24 @@ def verify(make_shop, ledger, findings, threads=8):
     def check_user(user):
         found = fetch(f"/payment/find_user/{user}", f"user {user}")
         if found is not None:
-            findings.expect(found["credit"] == credit[user],
-                            f"user {user}: credit {found['credit']}, must be {credit[user]}")
+            possible = ledger.balances(user, credit[user])
+            text = f"user {user}: credit {found['credit']}, must be {shown(possible)}"
+            if found["credit"] < min(possible):
+                findings.double_charge(text)
+            else:
+                findings.expect(found["credit"] in possible, text)
 
     def check_item(item):
         found = fetch(f"/stock/find/{item}", f"item {item}")
         if found is not None:
-            findings.expect((found["stock"], found["price"]) == (stock[item], ledger.price[item]),
-                            f"item {item}: {found}, must be {stock[item]}")
+            possible = ledger.balances(item, stock[item])
+            text = f"item {item}: {found}, must be {shown(possible)}"
+            if found["stock"] < 0 or found["stock"] > max(possible):
+                findings.oversell(text)
+            else:
+                findings.expect(found["stock"] in possible, text)
+            findings.expect(found["price"] == ledger.price[item],
+                            f"{text} at {ledger.price[item]}")
 
     for_all(ledger.orders, check)
     for_all(list(credit), check_user)

@@ -199,9 +199,9 @@ def is_taken(port):
     return False
 
 
-def accepts(port):
+def accepts(port, host="127.0.0.1"):
     """Whether somebody listens; raises OSError where nobody does."""
-    with socket.create_connection(("127.0.0.1", port), timeout=1):
+    with socket.create_connection((host, port), timeout=1):
         return True
 
 

@@ -20,10 +20,10 @@ class Refused(Exception):
     """An error reply."""
 
 
-def ask(port, *words, tls=None, password=None, timeout=5):
+def ask(port, *words, tls=None, password=None, timeout=5, host="127.0.0.1"):
     """Sends one command; returns its reply as Python has it. Raises OSError, Refused."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as plain:
-        connection = tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain
+    with socket.create_connection((host, port), timeout=timeout) as plain:
+        connection = tls.wrap_socket(plain, server_hostname=host) if tls else plain
         stream = connection.makefile("rwb")
         if password:
             write(stream, "AUTH", password)
@@ -119,11 +119,19 @@ class Redis(Deployment):
         return []
 
     def ask(self, number, *words):
-        return ask(self.ports[number - 1], *words, password=self.password)
+        return ask(self.ports[number - 1], *words, password=self.password, host=self.host(number))
+
+    def host(self, number):  # pylint: disable=unused-argument
+        """Where the server with this number is."""
+        return "127.0.0.1"
+
+    def command(self, number, *words):  # pylint: disable=unused-argument
+        """That runs there."""
+        return (self.program, *words)
 
     def configuration(self, number):
         return "\n".join([
-            f"port {self.ports[number - 1]}", "bind 127.0.0.1", "daemonize no", "save \"\"",
+            f"port {self.ports[number - 1]}", f"bind {self.host(number)}", "protected-mode no", "daemonize no", "save \"\"",
             "appendonly yes", f"appendfsync {self.fsync}", "maxmemory-policy noeviction",
             "enable-debug-command yes", "repl-diskless-sync-delay 0", "repl-timeout 5",
             *([f'requirepass "{PASSWORD}"', f'masterauth "{PASSWORD}"'] if self.login else []),
@@ -134,7 +142,7 @@ class Redis(Deployment):
             folder = self.workplace.folder(f"redis-{number}")
             (folder / "redis.conf").write_text(self.configuration(number))
             self.nodes.append(self.workplace.server(
-                f"redis-{number}", (self.program, "redis.conf"),
+                f"redis-{number}", self.command(number, "redis.conf"),
                 lambda number=number: self.serves(number), folder))
         for node in self.nodes:
             node.launch()
@@ -179,6 +187,17 @@ class Redis(Deployment):
         elif verb in ("cont", "kill"):
             self.stopped.discard(int(words[0]))
         return super().control(verb, words)
+
+    def cut(self, number):
+        """No replica gets anything from this server any more. Sentinels and nodes of a cluster see
+        nothing of it. A replica that is only stopped would still find in its socket what was sent
+        to it."""
+        self.ask(number, "ACL", "SETUSER", "default", "-psync", "-sync")
+        self.ask(number, "CLIENT", "KILL", "TYPE", "replica")
+
+    def mend(self, number):
+        """Undoes `cut`."""
+        self.ask(number, "ACL", "SETUSER", "default", "+@all")
 
     def wipe(self, number):
         node = self.nodes[number - 1]
@@ -260,45 +279,62 @@ class Sentinel(Redis):
     count = 3
     name = "mymaster"
 
-    def __init__(self, workplace, **flags):
+    def __init__(self, workplace, machines=None, **flags):
+        """`machines`: each has one server and one sentinel (machines.py)."""
         super().__init__(workplace, **flags)
+        self.machines = machines
         self.sentinel_ports = [workplace.free_port() for _ in range(3)]
 
+    def host(self, number):
+        return self.machines.store_host(number) if self.machines else super().host(number)
+
+    def command(self, number, *words):
+        return (*(self.machines.prefix(number) if self.machines else ()), self.program, *words)
+
+    def ask_sentinel(self, number, *words):
+        # One that is cut off must not hold up the others.
+        return ask(self.sentinel_ports[number - 1], *words, host=self.host(number), timeout=0.5)
+
     def settings(self, number):
-        return [f"replicaof 127.0.0.1 {self.ports[0]}"] if number > 1 else []
+        return [f"replicaof {self.host(1)} {self.ports[0]}"] if number > 1 else []
 
     def start(self):
         self.start_servers()
         for number, port in enumerate(self.sentinel_ports, 1):
             folder = self.workplace.folder(f"sentinel-{number}")
             (folder / "sentinel.conf").write_text("\n".join([
-                f"port {port}", "bind 127.0.0.1",
-                f"sentinel monitor {self.name} 127.0.0.1 {self.ports[0]} 2",
+                f"port {port}", f"bind {self.host(number)}", "protected-mode no",
+                f"sentinel monitor {self.name} {self.host(1)} {self.ports[0]} 2",
                 f"sentinel down-after-milliseconds {self.name} {self.dead_after}",
                 f"sentinel failover-timeout {self.name} 5000",
                 f"sentinel parallel-syncs {self.name} 2",
                 *([f'sentinel auth-pass {self.name} "{PASSWORD}"'] if self.login else []), ""]))
             node = self.workplace.server(
-                f"sentinel-{number}", (self.program, "sentinel.conf", "--sentinel"),
-                lambda port=port: ask(port, "PING") == "PONG", folder)
+                f"sentinel-{number}", self.command(number, "sentinel.conf", "--sentinel"),
+                lambda number=number: self.ask_sentinel(number, "PING") == "PONG", folder)
             self.nodes.append(node)
             node.start()
-        for port in self.sentinel_ports:
-            wait_for("the sentinels know everybody", lambda port=port: self.knows_all(port))
+        wait_for("the sentinels know everybody", self.know_all)
 
-    def knows_all(self, port):
-        told = ask(port, "SENTINEL", "MASTER", self.name)
+    def know_all(self):
+        return all(self.knows_all(number) for number in (1, 2, 3))
+
+    def knows_all(self, number):
+        told = self.ask_sentinel(number, "SENTINEL", "MASTER", self.name)
         told = dict(zip(told[::2], told[1::2]))
         return told["num-slaves"] == "2" and told["num-other-sentinels"] == "2"
 
     def master(self):
         """Its number, as most sentinels that answer have it."""
         told = []
-        for port in self.sentinel_ports:
+        for number in (1, 2, 3):
             try:
-                told.append(ask(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.name)[1])
+                told.append(
+                    self.ask_sentinel(number, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.name)[1])
             except OSError:
                 pass
+        if not told:
+            raise ConnectionError("no sentinel answers")
         return self.number(max(set(told), key=told.count))
 
     def do(self, verb, words):
@@ -313,8 +349,8 @@ class Sentinel(Redis):
             return None
         if verb == "failover":
             # An earlier one may still be busy with the replicas.
-            port = self.sentinel_ports[0]
-            wait_for("a failover", lambda: ask(port, "SENTINEL", "FAILOVER", self.name) == "OK")
+            wait_for("a failover",
+                     lambda: self.ask_sentinel(1, "SENTINEL", "FAILOVER", self.name) == "OK")
             return None
         if verb == "hold":
             self.hold()
@@ -322,23 +358,27 @@ class Sentinel(Redis):
         return super().do(verb, words)
 
     def in_step(self):
+        self.demote()
+        return self.has_replicas()
+
+    def demote(self):
         master = self.master()
         for number in range(1, self.count + 1):
             if number != master and self.ask(number, "ROLE")[0] == "master":
-                self.ask(number, "REPLICAOF", "127.0.0.1", self.ports[master - 1])
-        told = self.ask(master, "INFO", "replication")
+                self.ask(number, "REPLICAOF", self.host(master), self.ports[master - 1])
+
+    def has_replicas(self):
+        """Two that are in step."""
+        told = self.ask(self.master(), "INFO", "replication")
         return len(re.findall(r"^slave\d:.*state=online.*,lag=[01]\r?$", told, re.MULTILINE)) == 2
 
     def hold(self):
-        # The sentinels see nothing of it. A replica that is only stopped would still find in its
-        # socket what was sent to it.
-        master = self.master()
-        self.ask(master, "ACL", "SETUSER", "default", "-psync", "-sync")
-        self.ask(master, "CLIENT", "KILL", "TYPE", "replica")
+        self.cut(self.master())
 
     @property
     def url(self):
-        servers = ",".join(f"127.0.0.1:{port}" for port in self.sentinel_ports)
+        servers = ",".join(f"{self.host(number)}:{port}"
+                           for number, port in enumerate(self.sentinel_ports, 1))
         return f"redis+sentinel://{self.login}{servers}/{self.name}"
 
 

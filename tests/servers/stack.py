@@ -40,9 +40,16 @@ class Stack(Deployment):
         parser.add_argument("--long-run", action="store_true", help="for measurements")
 
     def __init__(self, workplace, brokers=1, store="redis", each=1, gateways=1, partitions=4,
-                 commit="lua", no_nginx=False, strict_reads=False, long_run=False, **of_store):
+                 commit="lua", no_nginx=False, strict_reads=False, long_run=False, machines=None,
+                 **of_store):
+        """`machines`: for a store with Sentinel (machines.py); each has one server of the store,
+        and the gateway and the workers with its number."""
         super().__init__(workplace)
-        self.brokers = kafka.Kafka(workplace, nodes=brokers, long_run=long_run)
+        self.machines = machines
+        if machines:
+            of_store["machines"] = machines
+        self.brokers = kafka.Kafka(workplace, nodes=brokers, long_run=long_run,
+                                   host=machines.host if machines else "127.0.0.1")
         self.store = STORES[store](workplace, **of_store)
         self.each, self.partitions, self.commit = each, partitions, commit
         self.strict_reads = strict_reads
@@ -57,10 +64,10 @@ class Stack(Deployment):
         self.brokers.start()
         self.store.start()
         for number, port in enumerate(self.gateway_ports, 1):
-            self.add_gateway(f"gateway-{number}", port)
+            self.add_gateway(number, port)
         for role in ROLES:
             for number in range(1, self.each + 1):
-                self.add(f"{role}-{number}", role)
+                self.add(role, number, role)
         for node in self.nodes:
             node.launch()
         for node in self.nodes:
@@ -69,9 +76,15 @@ class Stack(Deployment):
             self.nginx = self.make_nginx()
             self.nginx.start()
 
-    def add(self, name, roles, *flags, ready=None):
+    def host(self, number):
+        """Of the gateway with this number."""
+        return self.machines.service_host(number) if self.machines else "127.0.0.1"
+
+    def add(self, kind, number, roles, *flags, ready=None):
         """A settle process that is not started yet."""
-        command = [self.program, "serve", "--log", self.brokers.url, "--store", self.store.url,
+        name = f"{kind}-{number}"
+        command = [*(self.machines.prefix(number) if self.machines else ()),
+                   self.program, "serve", "--log", self.brokers.url, "--store", self.store.url,
                    "--roles", roles, "--name", name, "--partitions", self.partitions, "--commit",
                    self.commit, "--threads", 1, *flags]
         if self.strict_reads:
@@ -80,9 +93,10 @@ class Stack(Deployment):
         self.nodes.append(node)
         return node
 
-    def add_gateway(self, name, port):
-        return self.add(name, "gateway", "--listen", f"127.0.0.1:{port}", "--trust-request-id",
-                        "x-request-id", ready=lambda: is_ready(port))
+    def add_gateway(self, number, port):
+        host = self.host(number)
+        return self.add("gateway", number, "gateway", "--listen", f"{host}:{port}",
+                        "--trust-request-id", "x-request-id", ready=lambda: is_ready(host, port))
 
     def make_nginx(self):
         """In front of all gateways, by the configuration that docs/operating tells to use."""
@@ -90,7 +104,8 @@ class Stack(Deployment):
             raise Failed("there is no nginx: install it")
         folder = self.workplace.folder("nginx")
         given = (REPOSITORY / "env" / "nginx.conf").read_text()
-        lines = [f"        server 127.0.0.1:{port} max_fails=0;" for port in self.gateway_ports]
+        lines = [f"        server {self.host(number)}:{port} max_fails=0;"
+                 for number, port in enumerate(self.gateway_ports, 1)]
         begin, end = given.index("        server gateway"), given.index("        # Without it, c")
         tries = max(1, TRIES // len(lines))
         text = given[:begin] + "\n".join(lines * tries) + "\n" + given[end:]
@@ -109,8 +124,8 @@ class Stack(Deployment):
         return {"SETTLE_TEST_LOG": self.brokers.url, "SETTLE_TEST_STORE": self.store.url}
 
 
-def is_ready(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+def is_ready(host, port):
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -15,6 +15,8 @@ constexpr std::size_t batch_records = 256;  ///< of one source, before the other
 constexpr std::uint64_t clock_ms = 50;
 constexpr int look_up_ms = 500;
 constexpr std::uint64_t probe_ms = 500;
+constexpr std::uint64_t ask_again_ms = 250;
+constexpr std::uint64_t end_missing_ms = 10'000;  ///< then it is lost; longer than a fail-over
 
 std::string_view bytes_of(const rd_kafka_message_t& m) {
   return {static_cast<const char*>(m.payload), m.len};
@@ -26,6 +28,7 @@ struct feed::following : source {
   enum class phase : std::uint8_t {
     opening,  ///< the first record is awaited
     doubted,  ///< it did not come: what the log has is being looked up
+    missing,  ///< the log does not reach that far, it is told; it is looked up again
     reading,
     failed,  ///< to be stopped
   };
@@ -42,7 +45,8 @@ struct feed::following : source {
   bool from_oldest = false;    ///< reads from the oldest record that there is
   bool held_back = false;      ///< its reader is full; it is read again on the clock
   bool restarted = false;      ///< where the cluster said that this is
-  std::uint64_t until_ms = 0;  ///< steady; when an opening is doubted
+  std::uint64_t until_ms = 0;  ///< steady; when an opening is doubted, what is missing looked up
+  std::uint64_t missing_since_ms = 0;  ///< steady; 0: never
   request_id log;
   std::atomic<std::int64_t> next{-1};  ///< Kafka's offset of the next record; negative: not known
 };
@@ -245,7 +249,7 @@ void feed::take(following& f, const rd_kafka_message_t& m) {
   const bool out_of_range = m.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
   // Where it was reading, a new follow finds out whether the position is gone for good.
   if (out_of_range && f.state == following::phase::opening) return doubt(f);
-  if (f.state == following::phase::doubted) return;
+  if (f.state == following::phase::doubted || f.state == following::phase::missing) return;
   fail(f, errc::unavailable, rd_kafka_message_errstr(&m));
 }
 
@@ -308,6 +312,19 @@ void feed::doubt(following& f) {
   asked_.notify_one();
 }
 
+/// A broker that stood still believes for a moment that it still leads the partition, and tells of
+/// an end that its successor has left behind; so one answer is no proof.
+void feed::miss(following& f, std::string why) {
+  const std::uint64_t now_ms = steady_ms();
+  if (f.missing_since_ms == 0) f.missing_since_ms = now_ms;
+  if (now_ms - f.missing_since_ms >= end_missing_ms) {
+    return fail(f, errc::corrupt, std::move(why));
+  }
+  health_.failed(f.partition.text() + ": " + why);
+  f.state = following::phase::missing;
+  f.until_ms = now_ms + ask_again_ms;
+}
+
 void feed::resolve(const question& asked, const result<watermarks>& found) {
   const auto at = followings_.find(asked.partition);
   if (at == followings_.end() || at->second->serial != asked.serial) return;
@@ -317,11 +334,10 @@ void feed::resolve(const question& asked, const result<watermarks>& found) {
   if (!found) {
     fail(f, found.error().code, found.error().detail);
   } else if (found->low == found->high) {
-    fail(f, errc::corrupt, "its log has no record any more, not even its name");
+    miss(f, "its log has no record any more, not even its name");
   } else if (position >= found->high) {
-    fail(f, errc::corrupt,
-         "its log ends below offset " + std::to_string(f.from.value) +
-             ": it has lost its end, or was deleted and made anew");
+    miss(f, "its log ends below offset " + std::to_string(f.from.value) +
+                ": it has lost its end, or was deleted and made anew");
   } else if (position < found->low && !f.restarted) {
     f.from_oldest = true;
     f.restarted = true;
@@ -419,7 +435,9 @@ void feed::on_clock() {
   for (const std::uint32_t partition : std::exchange(failed_replies_, {})) begin_replies(partition);
   for (const auto& [partition, f] : followings_) {
     if (std::exchange(f->held_back, false)) read_again(*f);
-    if (f->state == following::phase::opening && f->until_ms <= now_ms) doubt(*f);
+    const bool waits =
+        f->state == following::phase::opening || f->state == following::phase::missing;
+    if (waits && f->until_ms <= now_ms) doubt(*f);
   }
 }
 

@@ -78,6 +78,7 @@ class feed {
   void begin(following& f, std::int64_t at, const request_id& log);
   void fail(following& f, errc code, std::string why);
   void doubt(following& f);
+  void miss(following& f, std::string why);
   void resolve(const question& asked, const result<watermarks>& found);
   void restart(following& f, std::int64_t at);
   void take_reply(const rd_kafka_message_t& m);
