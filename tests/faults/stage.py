@@ -1,6 +1,5 @@
 """Where faults happen: the whole shop on real servers, with clients at work (see campaign.py)."""
 
-import importlib.util
 import pathlib
 import random
 import shutil
@@ -21,6 +20,7 @@ sys.path.insert(0, str(SERVERS))
 from processes import Failed, Workplace  # noqa: E402
 from machines import Machines  # noqa: E402
 import redis as redis_servers  # noqa: E402
+from stack import Stack  # noqa: E402
 
 SETTLING_SECONDS = 1.5  # leases end by then, so the dead are not taken for members
 CALM_SECONDS = 1.0     # without anything unusual: service is back
@@ -37,14 +37,6 @@ CLIENT_THREADS = 8
 POLL_SECONDS = 0.02
 
 
-def deployment_class():
-    """Of tests/servers/shop.py, which has the name of tests/shop.py."""
-    spec = importlib.util.spec_from_file_location("servers_shop", SERVERS / "shop.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Shop
-
-
 class NotRecovered(Failed):
     """Service did not come back."""
 
@@ -53,11 +45,11 @@ class Stage:
     """A context manager. To be used from one thread (processes.py says why)."""
 
     def __init__(self, flags, seed, longest_stop, tell=lambda text: None):
-        """`flags`: of tests/servers/shop.py, and `splits`: whether networks may be split."""
+        """`flags`: of tests/servers/stack.py, and `splits`: whether networks may be split."""
         self.random, self.seed, self.tell = random.Random(seed), seed, tell
         self.workplace = Workplace("settle-campaign-")
         self.machines = Machines(self.workplace, SPLIT_MACHINES) if flags["splits"] else None
-        self.deployment = deployment_class()(
+        self.deployment = Stack(
             self.workplace, machines=self.machines,
             **{name: value for name, value in flags.items() if name != "splits"})
         self.store, self.brokers = self.deployment.store, self.deployment.brokers

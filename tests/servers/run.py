@@ -31,7 +31,7 @@ DEPLOYMENTS = {
     "redis": ("redis", "Standalone"),
     "redis-cluster": ("redis", "Cluster"),
     "redis-sentinel": ("redis", "Sentinel"),
-    "shop": ("stack", "Stack"),
+    "stack": ("stack", "Stack"),
 }
 
 
