@@ -73,7 +73,7 @@ void decode_with(unsigned decoder, std::string_view bytes) {
     default: {
       auto record = record_reader::open(bytes);
       if (!record) return;
-      record_writer again(record->log());
+      record_writer again(record->log(), record->sender());
       while (!record->at_end()) {
         const auto m = record->next();
         if (!m) return;

@@ -9,6 +9,7 @@
 #include "cli/bench.hpp"
 #include "cli/export.hpp"
 #include "cli/import.hpp"
+#include "cli/inspect.hpp"
 #include "cli/serve.hpp"
 #include "cli/status.hpp"
 #include "cli/verify.hpp"
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
   std::function<int()> run;
   settle::cli::add_serve_command(app, run);
   settle::cli::add_status_command(app, run);
+  settle::cli::add_inspect_command(app, run);
   settle::cli::add_verify_command(app, run);
   settle::cli::add_bench_command(app, run);
   settle::cli::add_export_command(app, run);

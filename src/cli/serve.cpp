@@ -149,6 +149,7 @@ void complete(flags& given) {
   o.name = given.name.empty() ? usual_name() : given.name;
   backend_options& where = o.backends;
   where.log_url = given.log_url;
+  where.sender = o.name;
   for (std::uint16_t& count : where.embedded.partitions) count = given.partitions;
   for (std::uint16_t& count : where.redis.partitions) count = given.partitions;
   if (where.shared()) {

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t checksum_at = 1;
 constexpr std::size_t log_at = checksum_at + 8;
 constexpr std::size_t time_at = log_at + 16;
-constexpr std::size_t header_size = time_at + 8;
+constexpr std::size_t sender_at = time_at + 8;
 
 /// 0 means that a log does not count.
 std::uint64_t checksum_of(std::string_view bytes) {
@@ -27,12 +27,13 @@ std::size_t weight_of(const message& m) {
   return rows ? limits::batch_rows : 1;
 }
 
-std::string begin(const request_id& log) {
+std::string begin(const request_id& log, std::string_view sender) {
   std::string bytes(checksum_at, static_cast<char>(log_record_version));
   byte_writer out(bytes);
   out.u64(0);
   out.request(log);
   out.u64(0);
+  out.text(sender.substr(0, limits::member_name));
   return bytes;
 }
 
@@ -47,7 +48,8 @@ void set_checksum(std::string& bytes) {
 
 }  // namespace
 
-record_writer::record_writer(const request_id& log) : bytes_(begin(log)) {}
+record_writer::record_writer(const request_id& log, std::string_view sender)
+    : bytes_(begin(log, sender)), header_size_(bytes_.size()) {}
 
 void record_writer::add(const message& m, std::uint64_t time_ms) {
   if (empty()) set_time(bytes_, time_ms);
@@ -69,36 +71,38 @@ void record_writer::clear() {
   // There is one for each destination of each thread: what a large record took is given back.
   constexpr std::size_t kept = 32 * 1024;
   if (bytes_.capacity() > kept) {
-    bytes_ = std::string(bytes_, 0, header_size);
+    bytes_ = std::string(bytes_, 0, header_size_);
   } else {
-    bytes_.resize(header_size);
+    bytes_.resize(header_size_);
   }
   weight_ = 0;
 }
 
 std::string identity_record(const request_id& log, std::uint64_t time_ms) {
-  std::string bytes = begin(log);
+  std::string bytes = begin(log, {});
   set_time(bytes, time_ms);
   set_checksum(bytes);
   return bytes;
 }
 
 result<record_reader> record_reader::open(std::string_view bytes) {
-  if (bytes.size() < header_size) return error{errc::corrupt, "a record shorter than its header"};
+  if (bytes.size() <= sender_at) return error{errc::corrupt, "a record shorter than its header"};
   if (static_cast<std::uint8_t>(bytes[0]) != log_record_version) {
     return error{errc::incompatible, "a record of format version " +
                                          std::to_string(static_cast<unsigned char>(bytes[0])) +
                                          "; this program reads version " +
                                          std::to_string(log_record_version)};
   }
-  byte_reader header(bytes.substr(checksum_at, header_size - checksum_at));
-  record_reader reader(bytes.substr(header_size));
+  byte_reader header(bytes.substr(checksum_at, sender_at - checksum_at));
+  record_reader reader(bytes.substr(sender_at));
   reader.checksum_ = header.u64();
   reader.log_ = header.request();
   reader.time_ms_ = header.u64();
   if (reader.checksum_ != checksum_of(bytes)) {
     return error{errc::corrupt, "a record whose checksum is wrong"};
   }
+  reader.sender_ = reader.in_.text(limits::member_name);
+  if (!reader.in_.ok()) return error{errc::corrupt, "a record with a malformed sender"};
   return reader;
 }
 

@@ -19,7 +19,8 @@ inline constexpr std::uint8_t log_record_version = 1;
 /// Gathers one sender's messages for one destination. Encodes at once and allocates only to grow.
 class record_writer {
  public:
-  explicit record_writer(const request_id& log);
+  /// `sender` names the process that appends, for people; limits::member_name characters at most.
+  explicit record_writer(const request_id& log, std::string_view sender = {});
 
   void add(const message& m, std::uint64_t time_ms);
   bool empty() const noexcept { return weight_ == 0; }
@@ -32,6 +33,7 @@ class record_writer {
 
  private:
   std::string bytes_;
+  std::size_t header_size_;
   std::size_t weight_ = 0;
 };
 
@@ -47,6 +49,7 @@ class record_reader {
   const request_id& log() const noexcept { return log_; }
   std::uint64_t time_ms() const noexcept { return time_ms_; }
   std::uint64_t checksum() const noexcept { return checksum_; }  ///< not 0
+  std::string_view sender() const noexcept { return sender_; }
   bool at_end() const { return in_.at_end(); }
 
   /// errc::corrupt: those bytes are no message; then there is no next one. REQUIRES: not at_end().
@@ -59,6 +62,7 @@ class record_reader {
   request_id log_;
   std::uint64_t time_ms_ = 0;
   std::uint64_t checksum_ = 0;
+  std::string_view sender_;
 };
 
 }  // namespace settle

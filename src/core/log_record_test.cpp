@@ -28,18 +28,19 @@ std::string hex(std::string_view bytes) {
 }
 
 TEST(log_record, example_of_the_format_page) {
-  record_writer writer(log_name);
+  record_writer writer(log_name, "o1");
   writer.add(charge(), 1'000);
   EXPECT_EQ(hex(writer.finish()),
             "01 "                                                 // version
             "74 51 59 40 39 e6 aa e3 "                            // checksum of the rest
             "88 77 66 55 44 33 22 11 00 ff ee dd cc bb aa 99 "    // which log
             "e8 03 00 00 00 00 00 00 "                            // time 1000
+            "02 6f 31 "                                           // sender
             "15 01 02 02 00 00 07 ac 02 01 05 02 75 31 fa 01 ");  // the message, as in message.md
 }
 
 TEST(log_record, what_is_written_is_read) {
-  record_writer writer(log_name);
+  record_writer writer(log_name, "order-1");
   EXPECT_TRUE(writer.empty());
   message second = charge();
   second.link_number = 8;
@@ -51,6 +52,7 @@ TEST(log_record, what_is_written_is_read) {
   EXPECT_EQ(record->log(), log_name);
   EXPECT_EQ(record->time_ms(), 1'000U) << "of the first message";
   EXPECT_NE(record->checksum(), 0U);
+  EXPECT_EQ(record->sender(), "order-1");
   ASSERT_FALSE(record->at_end());
   EXPECT_EQ(record->next()->link_number, 7U);
   EXPECT_EQ(record->next()->link_number, 8U);
@@ -58,12 +60,12 @@ TEST(log_record, what_is_written_is_read) {
 }
 
 TEST(log_record, cleared_writer_begins_anew) {
-  record_writer used(log_name);
+  record_writer used(log_name, "s");
   for (int i = 0; i < 10'000; ++i) used.add(charge(), 5);
   used.clear();
   EXPECT_TRUE(used.empty());
   used.add(charge(), 1'000);
-  record_writer fresh(log_name);
+  record_writer fresh(log_name, "s");
   fresh.add(charge(), 1'000);
   EXPECT_EQ(used.finish(), fresh.finish());
 }

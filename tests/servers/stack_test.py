@@ -6,7 +6,10 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -42,7 +45,7 @@ def settle(shop, *words, expect=0):
                           env={**os.environ, "SETTLE_STORE": shop.store.url,
                                "SETTLE_LOG": shop.brokers.url})
     assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def status(shop):
@@ -101,6 +104,49 @@ def test_instances_come_and_go(start):
     gone = seconds_until(lambda: owners(shop, "order") == {"order-2": 4})
     assert gone < REPLACED_SECONDS + 0.5, "the half second is for asking"
     settle(shop, "verify", shop.url)
+
+
+def ask(shop, path):
+    request = urllib.request.Request(shop.url + path, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=35) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.read().decode()
+
+
+def events(shop, order):
+    """Of each attempt, oldest first: who sent what, by its first word."""
+    told = json.loads(settle(shop, "inspect", "order", order, "--json"))
+    return [[(e["process"], e["what"].split(" at ")[0].split(" ")[0]) for e in a["events"]]
+            for a in told["attempts"]]
+
+
+def test_inspect_tells_who_did_each_step_and_who_went_on(start):
+    shop = start(each=1, gateways=1, no_nginx=True)
+    for path in ("/stock/batch_init/1/10/5", "/payment/batch_init/1/7",
+                 "/orders/batch_init/1/1/1/5"):
+        ask(shop, path)
+    assert "out of credit" in ask(shop, "/orders/checkout/0")
+    ask(shop, "/payment/add_funds/0/70")
+    shop.nodes[2].suspend()  # stock-1: the saga gets no further than reserve
+    client = threading.Thread(target=ask, args=(shop, "/orders/checkout/0"))
+    client.start()
+    seconds_until(lambda: ("order-1", "reserve") in events(shop, "0")[-1])
+    shop.nodes[1].kill()  # order-1
+    shop.add("order-2", "order").start()
+    shop.nodes[2].resume()
+    client.join()
+
+    first, second = events(shop, "0")
+    assert first == [("gateway-1", "checkout"), ("order-1", "charge"), ("payment-1", "charge")]
+    assert [e for e in second if e[0] != "gateway-1"][:3] == [
+        ("order-1", "charge"), ("payment-1", "charged"), ("order-1", "reserve")]
+    assert ("order-2", "reserve") in second, "its successor sends it again"
+    assert ("stock-1", "reserved") in second
+    text = settle(shop, "inspect", "order", "0")
+    assert "paid" in text.splitlines()[0] and "rejected: user out of credit" in text
+    assert "there is no order" in settle(shop, "inspect", "order", "nobody", expect=2)
 
 
 def test_status_tells_the_lag_and_exits_with_1_without_an_owner(start):

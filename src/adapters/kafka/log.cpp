@@ -24,8 +24,12 @@ thread_local recently_used recent;
 
 }  // namespace
 
-kafka_log::kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t)
-    : health_(std::move(h)), topics_(std::move(t)), serial_(++logs_opened) {}
+kafka_log::kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t,
+                     std::string sender)
+    : health_(std::move(h)),
+      topics_(std::move(t)),
+      sender_(std::move(sender)),
+      serial_(++logs_opened) {}
 
 result<std::unique_ptr<kafka_log>> kafka_log::open(const kafka_options& options) {
   auto address = kafka::parse_address(options.url);
@@ -34,8 +38,8 @@ result<std::unique_ptr<kafka_log>> kafka_log::open(const kafka_options& options)
   auto topics = kafka::prepare_topics(*address, options.partitions, *health);
   if (!topics) return topics.error();
 
-  std::unique_ptr<kafka_log> made(
-      new kafka_log(std::move(health), std::make_unique<kafka::topics>(std::move(*topics))));
+  std::unique_ptr<kafka_log> made(new kafka_log(
+      std::move(health), std::make_unique<kafka::topics>(std::move(*topics)), options.sender));
   for (unsigned i = 0; i < address->connections + 1; ++i) {
     auto sender = kafka::sender::open(*address, made->topics_->partitions, *made->health_);
     if (!sender) return sender.error();
@@ -61,7 +65,7 @@ kafka::outgoing& kafka_log::mine() {
   if (recent.serial != serial_) {
     const std::lock_guard lock(outgoing_mutex_);
     auto& its = outgoing_[std::this_thread::get_id()];
-    if (!its) its = std::make_unique<kafka::outgoing>(*topics_);
+    if (!its) its = std::make_unique<kafka::outgoing>(*topics_, sender_);
     recent = {serial_, its.get()};
   }
   return *recent.its;

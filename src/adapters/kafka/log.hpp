@@ -37,6 +37,7 @@ class sender;
 struct kafka_options {
   std::string url;  ///< adapters/kafka/address.hpp
   std::array<std::uint16_t, service_count> partitions{};
+  std::string sender;  ///< the name of this process in its records, for people
 };
 
 /// Counts since the log was opened, and how it is now.
@@ -90,7 +91,7 @@ class kafka_log final : public log {
   void fail_producers();  ///< as if librdkafka had given them up
 
  private:
-  kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t);
+  kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t, std::string sender);
   kafka::outgoing& mine();
   kafka::sender& sender_of(std::size_t service, std::size_t partition);
   void upkeep();
@@ -100,6 +101,7 @@ class kafka_log final : public log {
   std::vector<std::unique_ptr<kafka::sender>> senders_;  ///< the last one sends replies
   std::unique_ptr<kafka::feed> feed_;
 
+  const std::string sender_;
   const std::uint64_t serial_;  ///< among the logs of this process
   std::mutex outgoing_mutex_;
   std::map<std::thread::id, std::unique_ptr<kafka::outgoing>> outgoing_;  ///< guarded by it

@@ -6,11 +6,11 @@
 
 namespace settle::kafka {
 
-outgoing::outgoing(const topics& t) {
+outgoing::outgoing(const topics& t, std::string_view sender) {
   for (std::size_t s = 0; s < service_count; ++s) {
     destinations_[s].reserve(t.partitions[s]);
     for (std::uint32_t p = 0; p < t.partitions[s]; ++p) {
-      destinations_[s].emplace_back(s, p, t.logs[s][p]);
+      destinations_[s].emplace_back(s, p, t.logs[s][p], sender);
     }
   }
 }

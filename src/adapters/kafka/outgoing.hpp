@@ -16,7 +16,7 @@ namespace settle::kafka {
 
 class outgoing {
  public:
-  explicit outgoing(const topics& t);
+  outgoing(const topics& t, std::string_view sender);
 
   void append(const message& m, std::uint64_t time_ms);
   void add(const reply& r);
@@ -46,8 +46,8 @@ class outgoing {
 
  private:
   struct destination {
-    destination(std::size_t s, std::uint32_t p, const request_id& log)
-        : service(s), partition(p), open(log) {}
+    destination(std::size_t s, std::uint32_t p, const request_id& log, std::string_view sender)
+        : service(s), partition(p), open(log, sender) {}
     std::size_t service;
     std::uint32_t partition;
     record_writer open;

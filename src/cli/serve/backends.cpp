@@ -73,6 +73,7 @@ result<backends> open_shared(const backend_options& options, const stop_wait& wa
   redis_store& redis = **data;
   kafka_options log_options;
   log_options.url = options.log_url;
+  log_options.sender = options.sender;
   std::copy_n(redis.describe().partitions, service_count, log_options.partitions.begin());
   auto log = patiently("log", options.log_url, wait, [&] { return kafka_log::open(log_options); });
   if (!log) return log.error();

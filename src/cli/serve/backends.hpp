@@ -19,6 +19,7 @@ struct backend_options {
   std::string log_url = "embedded:";  ///< or kafka://...
   embedded_options embedded;          ///< where the log is embedded
   redis_options redis;                ///< otherwise
+  std::string sender;                 ///< of log records; as kafka_options
 
   bool shared() const { return !log_url.starts_with("embedded"); }
 };

@@ -67,6 +67,11 @@ result<void> place::open_store(opening mode) {
   return {};
 }
 
+result<scannable_store*> place::open_to_look() {
+  if (auto opened = open_store(opening::existing); !opened) return opened.error();
+  return store_.get();
+}
+
 result<scannable_store*> place::open_existing() {
   if (auto opened = open_store(opening::existing); !opened) return opened.error();
   if (auto unused = check_unused(); !unused) return unused.error();

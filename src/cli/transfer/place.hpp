@@ -19,6 +19,8 @@ class place final : public import_place {
   /// `embedded:DIR`, or a URL of Redis, in which all keys begin with `prefix`. errc::invalid.
   static result<place> parse(const std::string& url, const std::string& prefix);
 
+  /// As it is, whoever works on it. The embedded store has one process at a time: in_use.
+  result<scannable_store*> open_to_look();
   /// For an export. Errors: those of the adapter; in_use (processes that are alive).
   result<scannable_store*> open_existing();
   /// For an import.
