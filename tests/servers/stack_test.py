@@ -90,7 +90,7 @@ def test_instances_come_and_go(start):
     for role in ROLES:
         seconds_until(lambda role=role: owners(shop, role) == {f"{role}-1": 2, f"{role}-2": 2})
 
-    third = shop.add("stock-3", "stock")
+    third = shop.add("stock", 3, "stock")
     third.start()
     seconds_until(lambda: any(m["name"] == "stock-3" for m in status(shop)["members"]))
     assert seconds_until(lambda: owners(shop, "stock").get("stock-3")) < TAKEN_SECONDS
@@ -134,7 +134,7 @@ def test_inspect_tells_who_did_each_step_and_who_went_on(start):
     client.start()
     seconds_until(lambda: ("order-1", "reserve") in events(shop, "0")[-1])
     shop.nodes[1].kill()  # order-1
-    shop.add("order-2", "order").start()
+    shop.add("order", 2, "order").start()
     shop.nodes[2].resume()
     client.join()
 
