@@ -32,7 +32,7 @@ TEST(log_record, example_of_the_format_page) {
   writer.add(charge(), 1'000);
   EXPECT_EQ(hex(writer.finish()),
             "01 "                                                 // version
-            "74 51 59 40 39 e6 aa e3 "                            // checksum of the rest
+            "69 74 72 11 bf 1b 49 ce "                            // checksum of the rest
             "88 77 66 55 44 33 22 11 00 ff ee dd cc bb aa 99 "    // which log
             "e8 03 00 00 00 00 00 00 "                            // time 1000
             "02 6f 31 "                                           // sender
