@@ -166,7 +166,7 @@ std::string as_json(const system_status& status) {
     if (p.log) {
       row["log_first"] = p.log->first.value;
       row["log_last"] = p.log->next.value - 1;
-      row["lag"] = *p.lag();
+      row["lag"] = p.lag().value_or(0);
     }
     partitions.push_back(std::move(row));
   }

@@ -221,7 +221,7 @@ TEST(kafka_log, end_that_is_missing_for_a_moment_is_no_loss) {
   say(a->log(), stock_0, 6, 6);
   logs.wait_until([&] { return !later.answers().empty(); });
   ASSERT_FALSE(later.answers().empty());
-  const auto& told = later.answers().front().status;
+  const auto told = later.answers().front().status;
   EXPECT_TRUE(told || told.error().code == errc::unavailable) << told.error().detail;
   ASSERT_TRUE(follow(logs, a->log(), stock_0, next, later).status);
   logs.wait_until([&] { return later.count() > 0; });

@@ -25,6 +25,10 @@ result<stored_value> read_one(store& from, partition_id partition, std::string k
   return std::move(request.values.front());
 }
 
+std::string_view view_of(const stored_value& value) {
+  return value ? std::string_view(*value) : std::string_view();
+}
+
 error damaged(partition_id partition, const std::string& what) {
   return {errc::corrupt, partition.text() + ": " + what + " cannot be read"};
 }
@@ -35,7 +39,7 @@ result<std::optional<attempt>> read_running(store& from, const order_history& hi
   const auto stored =
       read_one(from, history.partition, checkpoint_key::operation(history.order.running->slot));
   if (!stored) return stored.error();
-  const auto open = decode_operation(*stored ? std::string_view(**stored) : std::string_view());
+  const auto open = decode_operation(view_of(*stored));
   const auto* running = open ? std::get_if<saga>(&*open) : nullptr;
   // It may have ended between the two reads.
   if (running == nullptr || running->operation != *history.order.running) {
@@ -47,7 +51,7 @@ result<std::optional<attempt>> read_running(store& from, const order_history& hi
 result<attempt> read_attempt(store& from, partition_id partition, std::uint64_t number) {
   const auto stored = read_one(from, partition, checkpoint_key::attempt(number));
   if (!stored) return stored.error();
-  byte_reader in(*stored ? std::string_view(**stored) : std::string_view());
+  byte_reader in(view_of(*stored));
   attempt found = decode_attempt(in);
   // Numbers only fall on the way back; anything else is a circle or another order's attempt.
   if (!in.done() || found.number != number || found.previous >= number) {
@@ -127,17 +131,19 @@ result<order_history> read_history(store& from, const entity_id& id) {
   history.partition = partition_of(service::order, id, from.describe().partitions[0]);
   const auto stored = read_one(from, history.partition, checkpoint_key::entity(id));
   if (!stored) return stored.error();
-  if (!*stored) {
+  const stored_value& value = *stored;
+  if (!value) {
     return error{errc::invalid,
                  "there is no order " + std::string(id.view()) + " in " + history.partition.text()};
   }
-  auto decoded = decode_order(**stored);
+  auto decoded = decode_order(*value);
   if (!decoded) return damaged(history.partition, "order " + std::string(id.view()));
   history.order = std::move(*decoded);
 
   auto running = read_running(from, history);
   if (!running) return running.error();
-  if (*running) history.newest_first.push_back(std::move(**running));
+  std::optional<attempt>& newest = *running;
+  if (newest) history.newest_first.push_back(std::move(*newest));
   if (history.order.last_attempt) history.newest_first.push_back(*history.order.last_attempt);
   while (!history.newest_first.empty() && history.newest_first.back().previous != 0) {
     auto older = read_attempt(from, history.partition, history.newest_first.back().previous);

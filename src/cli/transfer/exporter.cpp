@@ -85,10 +85,11 @@ class request_queue {
     answers.wait();
     if (!answers.status) return answers.status;
     for (std::size_t i = 0; i < entries.size(); ++i) {
-      if (!answers.values[i]) continue;  // forgotten by an earlier expiry of the same request
-      const auto decoded = decode_recorded_request(*answers.values[i]);
+      stored_value& value = answers.values[i];
+      if (!value) continue;  // forgotten by an earlier expiry of the same request
+      const auto decoded = decode_recorded_request(*value);
       if (!decoded || decoded->running) return corrupt(id_, "a recorded request");
-      entries[i].value = std::move(*answers.values[i]);
+      entries[i].value = std::move(*value);
       read_.push_back(std::move(entries[i]));
     }
     return {};

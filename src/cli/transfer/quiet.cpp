@@ -118,7 +118,7 @@ result<stored_partitions> read_quiet_partitions(store& from) {
     const auto running = count_open(from, id, partition->meta.slots);
     if (!running) return running.error();
     open += *running;
-    found.emplace(id, std::move(*partition));
+    found.emplace(id, *partition);
   }
   const std::uint64_t messages = count_unaccepted(links);
   if (open == 0 && messages == 0) return found;

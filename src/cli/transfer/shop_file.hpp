@@ -4,6 +4,7 @@
 // Concurrency: one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,8 +29,8 @@ struct partition_counters {
 /// The first frame.
 struct shop_head {
   system_description system;
-  std::uint64_t time_ms = 0;                                ///< of the export; for display
-  std::vector<partition_counters> counters[service_count];  ///< by service, by index
+  std::uint64_t time_ms = 0;  ///< of the export; for display
+  std::array<std::vector<partition_counters>, service_count> counters;  ///< by service, by index
   friend bool operator==(const shop_head&, const shop_head&) = default;
 };
 
