@@ -18,13 +18,13 @@ namespace settle::sim {
 
 /// Parts are of a million. The world may change them at any time.
 struct store_faults {
-  delay_range delay;                     ///< each way
-  std::uint64_t timeout_us = 1'000'000;  ///< then a client gives up waiting
-  std::uint32_t request_loss_ppm = 0;    ///< not executed
-  std::uint32_t answer_loss_ppm = 0;     ///< executed, and the client does not hear of it
-  std::uint32_t late_ppm = 0;            ///< executed when the client has given up
-  std::uint64_t latest_us = 5'000'000;   ///< so long after that
-  std::uint32_t removal_loss_ppm = 0;    ///< of marks (store_twin_half.hpp)
+  delay_range delay;                                           ///< each way
+  std::uint64_t timeout_us = limits::store_answer_ms * 1'000;  ///< then a client gives up waiting
+  std::uint32_t request_loss_ppm = 0;                          ///< not executed
+  std::uint32_t answer_loss_ppm = 0;    ///< executed, and the client does not hear of it
+  std::uint32_t late_ppm = 0;           ///< executed when the client has given up
+  std::uint64_t latest_us = 5'000'000;  ///< so long after that
+  std::uint32_t removal_loss_ppm = 0;   ///< of marks (store_twin_half.hpp)
   /// A read that another client's commit came before is answered, and then the store goes back to
   /// what the reader knew.
   std::uint32_t tear_ppm = 0;
