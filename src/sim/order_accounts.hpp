@@ -20,7 +20,6 @@ struct order_account {
   bool paid = false;
   std::uint64_t running = 0;       ///< number of the open attempt
   saga_account* newest = nullptr;  ///< attempt that opened a saga
-  bool drawn = false;  ///< a batch_init's, whose draws are taken from the value when it is seen
 };
 
 class order_accounts {
