@@ -3,6 +3,10 @@
 add_library(settle_flags INTERFACE)
 target_compile_options(settle_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
+  # GCC 12 takes Asio's allocation of coroutine frames for a mismatch when it can see all of it.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
+  # And every source that a unity build includes for a header.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>
   # -Wconversion then means the same with both compilers.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
 if(SETTLE_FUZZ)
@@ -20,10 +24,7 @@ if(SETTLE_SANITIZE)
     # ThreadSanitizer does not model fences. Asio's only back up its locks, which it does model.
     target_compile_definitions(settle_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
   endif()
-  # GCC 12 takes Asio's allocation of coroutine frames for a mismatch when it instruments them.
-  target_compile_options(settle_flags INTERFACE
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
-  # And it loses track of sizes and initialization there; the release build has these warnings.
+  # GCC 12 loses track of sizes and initialization there; the release build has these warnings.
   target_compile_options(settle_flags INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over every source of build/release, and those that only build/sim has, one on
-each core.
+"""Runs clang-tidy over all that build/release compiles, and what only build/sim does, on each core.
 
-A source that was clean once is not looked at again until it, a header of ours that it includes
-(however deep), its compile command or .clang-tidy changes. With names, lints only those files.
+What is compiled together (cmake's unity builds) is looked at together: most of the time goes into
+the headers of libraries. A unit that was clean once is not looked at again until it, what it
+includes of ours (however deep), its compile command or .clang-tidy changes. With names of sources,
+lints only the units that they are in.
 """
 
 import concurrent.futures
@@ -49,43 +50,55 @@ def with_headers(source):
     return sorted(p.resolve() for p in seen)
 
 
-def digest(source, command, common):
+def sources_of(unit):
+    """The sources that are compiled as `unit`: itself, or what cmake made it include."""
+    if unit.suffix != ".cxx":
+        return [unit]
+    return [pathlib.Path(name) for name in INCLUDE.findall(unit.read_text(encoding="utf-8"))]
+
+
+def digest(unit, command, common):
     state = hashlib.sha256(common + json.dumps(command).encode())
-    for path in with_headers(source):
+    for path in with_headers(unit):
         state.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return state.hexdigest()
 
 
-def lint(source):
-    """Returns (seconds, report); an empty report is a clean source."""
+def lint(unit, sources):
+    """Returns (seconds, report); an empty report is a clean unit."""
     start = time.monotonic()
     # A test may take what it expects to be there, and stops where it is not.
-    is_test = source.endswith("_test.cpp") or source.startswith(f"{ROOT}/tests/")
+    is_test = all(s.endswith("_test.cpp") or s.startswith("tests/") for s in sources)
     checks = ["--checks=-bugprone-unchecked-optional-access"] if is_test else []
-    done = subprocess.run([TIDY, "--quiet", "-p", str(WORK), *checks, source], cwd=ROOT,
+    done = subprocess.run([TIDY, "--quiet", "-p", str(WORK), *checks, unit], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     report = "" if done.returncode == 0 else f"{done.stdout}{done.stderr}exit {done.returncode}"
     return time.monotonic() - start, report
 
 
-def entries_of(preset):
-    """The compile commands of a build, by source."""
-    entries = json.loads((ROOT / "build" / preset / "compile_commands.json").read_text())
-    return {e["file"]: e for e in entries if e["file"].endswith(".cpp")
-            and pathlib.Path(e["file"]).is_file()}
+def units_of(preset):
+    """The compile commands of a build: (command, names of the sources) by unit."""
+    units = {}
+    for entry in json.loads((ROOT / "build" / preset / "compile_commands.json").read_text()):
+        unit = pathlib.Path(entry["file"])
+        if unit.is_file():
+            names = tuple(os.path.relpath(source, ROOT) for source in sources_of(unit))
+            units[entry["file"]] = (entry, names)
+    return units
 
 
 def main():
-    only = {str((pathlib.Path.cwd() / name).resolve()) for name in sys.argv[1:]}
-    entries = entries_of("release")
-    of_sim = {f: e for f, e in entries_of("sim").items()
-              if f not in entries and not f.startswith(f"{ROOT}/build/")}
-    if not entries or not of_sim or only - {*entries, *of_sim}:
-        print("nothing to lint, or in neither build:", *sorted(only - {*entries, *of_sim}))
+    only = {os.path.relpath(pathlib.Path.cwd() / name, ROOT) for name in sys.argv[1:]}
+    units = units_of("release")
+    seen = {source for _, sources in units.values() for source in sources}
+    of_sim = {unit: of for unit, of in units_of("sim").items() if not seen.issuperset(of[1])}
+    seen |= {source for _, sources in of_sim.values() for source in sources}
+    if not units or not of_sim or only - seen:
+        print("nothing to lint, or in neither build:", *sorted(only - seen))
         return 1
-    entries |= of_sim
+    units |= of_sim
     database = [{"directory": e["directory"], "file": e["file"], "arguments": clang_command(e)}
-                for e in entries.values()]
+                for e, _ in units.values()]
     clean = WORK / "clean"
     clean.mkdir(parents=True, exist_ok=True)
     (WORK / "compile_commands.json").write_text(json.dumps(database))
@@ -94,23 +107,23 @@ def main():
     marks = {e["file"]: clean / digest(pathlib.Path(e["file"]), e["arguments"], common)
              for e in database}
 
-    todo = [f for f in marks if not marks[f].exists() and (not only or f in only)]
+    todo = [u for u in marks if not marks[u].exists() and (not only or only & set(units[u][1]))]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {pool.submit(lint, f): f for f in todo}
+        jobs = {pool.submit(lint, u, units[u][1]): u for u in todo}
         for job in concurrent.futures.as_completed(jobs):
-            file = jobs[job]
+            unit = jobs[job]
             seconds, report = job.result()
             verdict = "FAILED" if report else "clean"
-            print(f"{verdict} {seconds:6.1f} s  {os.path.relpath(file, ROOT)}", flush=True)
+            print(f"{verdict} {seconds:6.1f} s ", *units[unit][1], flush=True)
             if report:
                 failed += 1
                 print(report, flush=True)
             else:
-                marks[file].touch()
+                marks[unit].touch()
     for mark in set(clean.iterdir()) - set(marks.values()):
         mark.unlink()
-    print(f"{len(marks)} sources, {len(todo)} looked at, {failed} failed")
+    print(f"{len(seen)} sources in {len(marks)} units, {len(todo)} looked at, {failed} failed")
     return 1 if failed else 0
 
 

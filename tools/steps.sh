@@ -8,7 +8,7 @@ python=/usr/bin/python3  # the one that Debian's python3-pytest belongs to
 fuzz_seconds=20          # for each target
 histories=10000          # of the simulator, of everything; each scenario gets a hundredth
 sanitized_histories=40   # with AddressSanitizer; each scenario gets a twentieth
-step_limit=1200          # s: a step that hangs fails, and the others are still seen
+export step_limit=1200   # s: a step that hangs fails, and the others are still seen
 ctest_options=(--output-on-failure --no-tests=error --timeout 900 -j "$(nproc)")
 
 # Where a kernel spreads addresses widely, sanitizers now and then find their own places taken.
@@ -108,9 +108,8 @@ step_asan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
   run_sanitized asan
-  configure asan-sim
-  build asan-sim simulate
-  play asan-sim "$sanitized_histories" $((sanitized_histories / 20))
+  build asan simulate
+  play asan "$sanitized_histories" $((sanitized_histories / 20))
 }
 
 step_tsan() {

@@ -14,9 +14,7 @@
 namespace settle::cli {
 namespace {
 
-constexpr int wrong_usage = 2;
-
-struct flags {
+struct bench_flags {
   std::string url;
   std::string json_file;
   std::string report_file;
@@ -28,11 +26,11 @@ struct flags {
 
 int fail(const std::string& why) {
   fmt::print(stderr, "settle bench: {}\n", why);
-  return wrong_usage;
+  return not_possible;
 }
 
 /// What several flags say together.
-void combine(flags& given) {
+void combine(bench_flags& given) {
   bench::options& wanted = given.wanted;
   wanted.kind = wanted.users > 0        ? bench::mode::users
                 : wanted.per_second > 0 ? bench::mode::rate
@@ -56,13 +54,13 @@ int write_report(const std::string& file, std::span<const bench::recorded_run> r
   return written ? 0 : fail(written.error().detail);
 }
 
-int write_own_report(const flags& given, const bench::outcome& found) {
+int write_own_report(const bench_flags& given, const bench::outcome& found) {
   const bench::recorded_run run{
       .file = "settle bench checkout", .label = {}, .json = bench::to_json(given.wanted, found)};
   return write_report(given.report_file, {&run, 1});
 }
 
-int run_checkout(flags& given) {
+int run_checkout(bench_flags& given) {
   auto target = http::parse_url(given.url);
   if (!target) return fail(target.error().detail);
   given.wanted.target = *target;
@@ -111,7 +109,7 @@ Examples:
 Exit code: 0 measured, 2 not possible (the message says why).
 )";
 
-void add_load(CLI::App& command, flags& given) {
+void add_load(CLI::App& command, bench_flags& given) {
   bench::options& wanted = given.wanted;
   add_number<std::uint64_t>(command, "--connections", wanted.connections, 1, 100'000, "N",
                             "Requests under way at once; with --rate at most so many");
@@ -139,7 +137,7 @@ void add_load(CLI::App& command, flags& given) {
       ->type_name("PATH");
 }
 
-void add_contents(CLI::App& command, flags& given) {
+void add_contents(CLI::App& command, bench_flags& given) {
   bench::options& wanted = given.wanted;
   bench::workload& bought = wanted.bought;
   constexpr std::uint64_t most = 100'000'000;
@@ -196,7 +194,7 @@ void check_combinations(const CLI::App& command) {
 }
 
 void add_checkout(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<bench_flags>();
   CLI::App* command = app.add_subcommand("checkout", "Check out orders as fast as they go");
   command->footer(checkout_footer);
   command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/flags.hpp"
 #include "cli/transfer/exporter.hpp"
 #include "cli/transfer/files.hpp"
 #include "cli/transfer/place.hpp"
@@ -16,9 +17,7 @@
 namespace settle::cli {
 namespace {
 
-constexpr int not_possible = 2;
-
-struct flags {
+struct export_flags {
   std::string store_url = "embedded:./data";
   std::string prefix = "settle";
   std::string file;
@@ -31,7 +30,7 @@ int fail(const error& why) {
 }
 
 /// All but the words at the end. The bar goes away before.
-result<std::string> write_file(const flags& given, transfer::place& from) {
+result<std::string> write_file(const export_flags& given, transfer::place& from) {
   transfer::teller teller;
   transfer::output_file file;
   // First of all, so that a name that cannot be had costs no time.
@@ -55,7 +54,7 @@ result<std::string> write_file(const flags& given, transfer::place& from) {
                      static_cast<double>(file.size()) / 1e6, teller.seconds());
 }
 
-int run_export(const flags& given) {
+int run_export(const export_flags& given) {
   transfer::log_to_standard_error();
   signal(SIGPIPE, SIG_IGN);
   auto from = transfer::place::parse(given.store_url, given.prefix);
@@ -67,7 +66,7 @@ int run_export(const flags& given) {
   return 0;
 }
 
-constexpr const char* footer = R"(
+constexpr const char* export_footer = R"(
 The system must be stopped (SIGTERM), and stays as it is. The file holds every order with its
 history, item and user, and the answers that are kept for Idempotency-Keys. `settle import` makes a
 new system of it: in another store, or with another number of partitions. It appears under its name
@@ -83,9 +82,9 @@ Exit code: 0 done, 2 not possible (the message says why).)";
 }  // namespace
 
 void add_export_command(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<export_flags>();
   CLI::App* command = app.add_subcommand("export", "Write the data of a stopped system to a file");
-  command->footer(footer);
+  command->footer(export_footer);
   command->add_option("FILE", given->file, "Where to; - is standard output")->required();
   command
       ->add_option("--store", given->store_url,

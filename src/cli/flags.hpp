@@ -7,6 +7,9 @@
 
 namespace settle::cli {
 
+/// The exit code where a command could not do what it was asked for: wrong flags among them.
+inline constexpr int not_possible = 2;
+
 template <class Number>
 CLI::Option* add_number(CLI::App& command, const std::string& name, Number& value, Number least,
                         Number most, const std::string& unit, const std::string& help) {

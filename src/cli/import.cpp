@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/flags.hpp"
 #include "cli/transfer/files.hpp"
 #include "cli/transfer/importer.hpp"
 #include "cli/transfer/place.hpp"
@@ -15,9 +16,7 @@
 namespace settle::cli {
 namespace {
 
-constexpr int not_possible = 2;
-
-struct flags {
+struct import_flags {
   std::string store_url = "embedded:./data";
   std::string prefix = "settle";
   std::uint16_t partitions = 0;
@@ -48,7 +47,7 @@ error about(const std::string& file, const error& why) {
   return {why.code, file + ": " + why.detail};
 }
 
-result<std::string> read_file(const flags& given, transfer::place& to) {
+result<std::string> read_file(const import_flags& given, transfer::place& to) {
   transfer::teller teller;
   transfer::input_file file;
   if (auto opened = file.open(given.file); !opened) return opened.error();
@@ -76,7 +75,7 @@ result<std::string> read_file(const flags& given, transfer::place& to) {
                      transfer::summary_text(*totals, system.partitions), teller.seconds());
 }
 
-int run_import(const flags& given) {
+int run_import(const import_flags& given) {
   transfer::log_to_standard_error();
   auto to = transfer::place::parse(given.store_url, given.prefix);
   if (!to) return fail(to.error().detail);
@@ -87,7 +86,7 @@ int run_import(const flags& given) {
   return 0;
 }
 
-constexpr const char* footer = R"(
+constexpr const char* import_footer = R"(
 Makes a new system of what `settle export` wrote, in a place that has none; nothing is overwritten.
 The number of partitions may be another one. A file is checked as a whole before anything is
 written. Until all of it is there, nobody can open the place: if the import is cut off, empty it and
@@ -102,10 +101,10 @@ Exit code: 0 done, 2 not possible (the message says why).)";
 }  // namespace
 
 void add_import_command(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<import_flags>();
   CLI::App* command =
       app.add_subcommand("import", "Make a new system of what `settle export` wrote");
-  command->footer(footer);
+  command->footer(import_footer);
   command->add_option("FILE", given->file, "Where from; - is standard input")->required();
   command
       ->add_option("--store", given->store_url,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adapters/kafka/excerpt.hpp"
+#include "cli/flags.hpp"
 #include "cli/inspect/order_history.hpp"
 #include "cli/report/numbers.hpp"
 #include "cli/transfer/place.hpp"
@@ -25,9 +26,7 @@ namespace {
 namespace json = boost::json;
 using inspect::event;
 
-constexpr int not_possible = 2;
-
-struct flags {
+struct inspect_flags {
   std::string id;
   std::string store_url = "embedded:./data";
   std::string log_url;
@@ -80,7 +79,7 @@ std::string outcome_text(const attempt& tried) {
   }
 }
 
-result<shown_order> look(const flags& given) {
+result<shown_order> look(const inspect_flags& given) {
   const auto id = entity_id::parse(given.id);
   if (!id) {
     return error{errc::invalid, "'" + given.id + "' cannot be the id of an order: 1 to 64 " +
@@ -112,7 +111,7 @@ result<shown_order> look(const flags& given) {
   return shown;
 }
 
-std::string as_text(const flags& given, const shown_order& shown) {
+std::string as_text(const inspect_flags& given, const shown_order& shown) {
   const order& o = shown.history.order;
   std::string text =
       fmt::format("order {} of user {}: {}, {} line{}, total {}; {}\n", given.id, o.user.view(),
@@ -149,7 +148,7 @@ std::string as_text(const flags& given, const shown_order& shown) {
   return text;
 }
 
-std::string as_json(const flags& given, const shown_order& shown) {
+std::string as_json(const inspect_flags& given, const shown_order& shown) {
   const order& o = shown.history.order;
   json::array attempts;
   for (const shown_attempt& one : shown.attempts) {
@@ -182,7 +181,7 @@ std::string as_json(const flags& given, const shown_order& shown) {
          "\n";
 }
 
-int run_inspect(const flags& given) {
+int run_inspect(const inspect_flags& given) {
   transfer::log_to_standard_error();
   signal(SIGPIPE, SIG_IGN);
   const auto shown = look(given);
@@ -195,7 +194,7 @@ int run_inspect(const flags& given) {
   return 0;
 }
 
-constexpr const char* footer = R"(
+constexpr const char* inspect_footer = R"(
 Every attempt to check the order out, with its steps. With --log it also shows each message of the
 attempt, and which process sent it: who asked is a gateway, who charges and reserves is the owner of
 the order's partition, and another one goes on when that is killed. What was trimmed from the log is
@@ -211,11 +210,11 @@ Exit code: 0 done, 2 not possible (the message says why).)";
 }  // namespace
 
 void add_inspect_command(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<inspect_flags>();
   CLI::App* command = app.add_subcommand("inspect", "Show what became of an order, and who did it");
   command->require_subcommand(1);
   CLI::App* of_order = command->add_subcommand("order", "An order's attempts, step by step");
-  of_order->footer(footer);
+  of_order->footer(inspect_footer);
   of_order->add_option("ID", given->id, "The order")->required();
   of_order
       ->add_option("--store", given->store_url,

@@ -14,12 +14,11 @@
 #include <optional>
 #include <string>
 
+#include "cli/flags.hpp"
 #include "cli/serve/process.hpp"
 
 namespace settle::cli {
 namespace {
-
-constexpr int not_possible = 2;
 
 /// Of each service in a new shared system: as many as may work on it. Few, since what comes
 /// together costs the brokers once.
@@ -31,7 +30,7 @@ std::size_t machine_memory() {
          static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-struct flags {
+struct serve_flags {
   std::string data = "./data";
   std::string log_url = "embedded:";
   std::string store_url;
@@ -96,7 +95,7 @@ std::optional<std::uint8_t> parse_roles(const std::string& text) {
 }
 
 /// What is wrong with the flags, or nothing.
-std::string complain(const flags& given) {
+std::string complain(const serve_flags& given) {
   const bool embedded_log = given.log_url == "embedded:" || given.log_url == "embedded";
   if (!embedded_log && !given.log_url.starts_with("kafka://")) {
     return "--log " + given.log_url + ": is neither `embedded:` nor kafka://HOST[:PORT],...";
@@ -136,7 +135,7 @@ std::string usual_name() {
   return text.substr(0, limits::member_name);
 }
 
-void complete(flags& given) {
+void complete(serve_flags& given) {
   serve_options& o = given.options;
   o.gateway.deadline_ms = static_cast<std::uint64_t>(given.deadline_s * 1'000);
   o.stop_timeout_s = given.deadline_s + 5;
@@ -189,7 +188,7 @@ std::string greeting(const serve_options& o, const std::string& roles, const pro
                      running.port(), where, running.summary());
 }
 
-int run_serve(flags& given) {
+int run_serve(serve_flags& given) {
   if (const std::string wrong = complain(given); !wrong.empty()) return fail(wrong);
   complete(given);
   set_up_logs(given.log_level);
@@ -238,7 +237,7 @@ Exit code: 0 stopped by SIGTERM or SIGINT, 2 could not start (the message says w
 }  // namespace
 
 void add_serve_command(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<serve_flags>();
   serve_options& o = given->options;
   CLI::App* command = app.add_subcommand("serve", "Run gateway, order, stock and payment");
   command->footer(serve_footer);

@@ -15,6 +15,7 @@
 
 #include "adapters/kafka/extents.hpp"
 #include "adapters/redis/store.hpp"
+#include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
 #include "cli/transfer/teller.hpp"
 #include "cli/transfer/waiting.hpp"
@@ -25,9 +26,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr int found_something = 1;
-constexpr int not_possible = 2;
 
-struct flags {
+struct status_flags {
   std::string store_url;
   std::string log_url;
   std::string prefix = "settle";
@@ -95,7 +95,7 @@ result<checkpoint_position> position_of(store& from, partition_id partition) {
   return request.position;
 }
 
-result<system_status> look(const flags& given) {
+result<system_status> look(const status_flags& given) {
   redis_options options;
   options.url = given.store_url;
   options.prefix = given.prefix;
@@ -175,7 +175,7 @@ std::string as_json(const system_status& status) {
          "\n";
 }
 
-int run_status(const flags& given) {
+int run_status(const status_flags& given) {
   transfer::log_to_standard_error();
   signal(SIGPIPE, SIG_IGN);
   const auto status = look(given);
@@ -188,7 +188,7 @@ int run_status(const flags& given) {
   return status->held_by(0) == 0 ? 0 : found_something;
 }
 
-constexpr const char* footer = R"(
+constexpr const char* status_footer = R"(
 The watermark is the last record of a partition's log that its checkpoint in Redis includes; the lag
 is how many records of the log it does not include yet. Without --log the lag is not known. It asks
 and changes nothing.
@@ -203,10 +203,10 @@ why).)";
 }  // namespace
 
 void add_status_command(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<status_flags>();
   CLI::App* command =
       app.add_subcommand("status", "List processes, partitions, their owners, watermarks and lag");
-  command->footer(footer);
+  command->footer(status_footer);
   command
       ->add_option("--store", given->store_url,
                    "Where state lives: redis://, redis+sentinel:// or redis+cluster://")

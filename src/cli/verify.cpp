@@ -15,9 +15,8 @@ namespace settle::cli {
 namespace {
 
 constexpr int differences_found = 1;
-constexpr int not_possible = 2;
 
-struct flags {
+struct verify_flags {
   std::string url;
   std::string json_file;
   bool seed_given = false;
@@ -30,7 +29,7 @@ int fail(const std::string& why) {
 }
 
 /// What a user can do about a shop that does not answer.
-std::string advice(const flags& given) {
+std::string advice(const verify_flags& given) {
   std::string text = "\nIs the shop running and ready at " + given.wanted.target.text() + "?";
   if (!given.wanted.allow_restarts) text += " If it may restart meanwhile: --allow-restarts.";
   if (given.wanted.keys) text += " If it does not know Idempotency-Key: --no-keys.";
@@ -50,7 +49,7 @@ int exit_code(const verify::options& wanted, const verify::run_report& found) {
                               "them."));
 }
 
-int run_verify(flags& given) {
+int run_verify(verify_flags& given) {
   auto target = http::parse_url(given.url);
   if (!target) return fail(target.error().detail);
   given.wanted.target = *target;
@@ -69,7 +68,7 @@ int run_verify(flags& given) {
   return exit_code(given.wanted, *found);
 }
 
-std::string footer() {
+std::string verify_footer() {
   std::string text =
       "\nScenarios, one after another, each with orders, items and users of its own:\n";
   for (const verify::scenario& each : verify::scenarios()) {
@@ -123,11 +122,11 @@ void add_failures(CLI::App& command, verify::options& wanted) {
 }  // namespace
 
 void add_verify_command(CLI::App& app, std::function<int()>& run) {
-  auto given = std::make_shared<flags>();
+  auto given = std::make_shared<verify_flags>();
   verify::options& wanted = given->wanted;
   CLI::App* command = app.add_subcommand(
       "verify", "Check that a shop sells what it has, charges once, and answers the truth");
-  command->footer(footer());
+  command->footer(verify_footer());
   command->add_option("URL", given->url, "The shop, e.g. http://127.0.0.1:8000")
       ->required()
       ->option_text(" ");

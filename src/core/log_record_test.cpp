@@ -17,7 +17,7 @@ message charge() {
   return m;
 }
 
-std::string hex(std::string_view bytes) {
+std::string spaced_hex(std::string_view bytes) {
   std::string out;
   for (const char c : bytes) {
     char two[4];
@@ -30,7 +30,7 @@ std::string hex(std::string_view bytes) {
 TEST(log_record, example_of_the_format_page) {
   record_writer writer(log_name, "o1");
   writer.add(charge(), 1'000);
-  EXPECT_EQ(hex(writer.finish()),
+  EXPECT_EQ(spaced_hex(writer.finish()),
             "01 "                                                 // version
             "69 74 72 11 bf 1b 49 ce "                            // checksum of the rest
             "88 77 66 55 44 33 22 11 00 ff ee dd cc bb aa 99 "    // which log

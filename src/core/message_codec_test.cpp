@@ -45,7 +45,7 @@ entity_id some_id() {
 operation_id operation() {
   return {number32(), number()};
 }
-partition_id partition() {
+partition_id any_partition() {
   return {static_cast<service>(*rc::gen::inRange(0, 3)),
           static_cast<std::uint16_t>(*rc::gen::inRange(0, int{limits::partitions}))};
 }
@@ -98,14 +98,14 @@ std::vector<message_body> every_body() {
 
 message some_message(message_body body) {
   message m;
-  m.destination = partition();
+  m.destination = any_partition();
   if (*rc::gen::arbitrary<bool>()) {
     m.gateway = nonzero();
     m.request = {number(), number()};
     m.retention = static_cast<retention>(*rc::gen::inRange(0, 3));
     m.logical_time_ms = number();
   } else {
-    m.source = partition();
+    m.source = any_partition();
     m.link_number = number();
     m.acknowledged = number();
   }
@@ -173,7 +173,7 @@ RC_GTEST_PROP(message_codec, replies_read_back, ()) {
     replies.push_back({gateway,
                        {number(), number()},
                        {answer_code::out_of_stock, amount(), some_id()},
-                       partition(),
+                       any_partition(),
                        offset{number()},
                        number()});
   }
@@ -270,7 +270,7 @@ attempt some_attempt() {
   if (*rc::gen::arbitrary<bool>()) a.failing_item = some_id();
   for (std::size_t i = few(); i > 0; --i) {
     a.steps.push_back({static_cast<step_kind>(*rc::gen::inRange(0, 4)),
-                       static_cast<step_outcome>(*rc::gen::inRange(0, 3)), partition().index,
+                       static_cast<step_outcome>(*rc::gen::inRange(0, 3)), any_partition().index,
                        number() >> 2, number() >> 2});
   }
   return a;

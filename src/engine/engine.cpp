@@ -10,7 +10,7 @@
 namespace settle {
 namespace {
 
-constexpr std::chrono::milliseconds timer_interval{50};
+constexpr std::chrono::milliseconds lease_timer_interval{50};
 /// For the store to hear that this process leaves. What is not handed over by then is taken when
 /// its leases end.
 constexpr std::chrono::milliseconds leave_patience{3'000};
@@ -76,7 +76,7 @@ void engine::leave() {
 
 void engine::on_timer() {
   decides_->on_timer();
-  timer_->expires_after(timer_interval);
+  timer_->expires_after(lease_timer_interval);
   timer_->async_wait([this](const boost::system::error_code& failure) {
     if (!failure) on_timer();
   });

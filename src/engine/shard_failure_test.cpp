@@ -7,14 +7,13 @@
 namespace settle {
 namespace {
 
+using testing::order_0;
+using testing::payment_0;
+using testing::stock_0;
 using testing::test_shop;
 
-constexpr partition_id orders{service::order, 0};
-constexpr partition_id stock{service::stock, 0};
-constexpr partition_id payment{service::payment, 0};
-
-struct small_shop : test_shop {
-  small_shop() { pump(); }
+struct poor_shop : test_shop {
+  poor_shop() { pump(); }
   entity_id buyer = user(100);
   entity_id good = item(10, 5);
 };
@@ -44,7 +43,7 @@ struct wide_shop : test_shop {
 };
 
 TEST(failed_round, its_commands_and_those_of_later_rounds_are_refused_once_each) {
-  small_shop s;
+  poor_shop s;
   const auto before = s.credit(s.buyer);
   std::vector<request_id> requests;
   for (int i = 0; i < 3; ++i) {
@@ -59,12 +58,12 @@ TEST(failed_round, its_commands_and_those_of_later_rounds_are_refused_once_each)
     EXPECT_EQ(s.only_answer(request).code, answer_code::storage_full);
   }
   EXPECT_EQ(s.credit(s.buyer), before);
-  s.ask(payment, body::add_funds{s.buyer, money{5}});
+  s.ask(payment_0, body::add_funds{s.buyer, money{5}});
   EXPECT_EQ(s.credit(s.buyer), before + 5) << "nothing of the lost rounds was left in memory";
 }
 
 TEST(failed_round, earlier_rounds_keep_their_answers) {
-  small_shop s;
+  poor_shop s;
   const auto first = s.add_funds(s.buyer, 1);
   s.pump();
   const auto second = s.add_funds(s.buyer, 1);
@@ -98,7 +97,7 @@ TEST(failed_round, saga_committed_before_goes_on_and_answers) {
 }
 
 TEST(failed_round, outcome_unknown_is_told_and_what_came_later_is_refused) {
-  small_shop s;
+  poor_shop s;
   const auto unknown = s.add_funds(s.buyer, 1);
   s.pump();
   const auto later = s.add_funds(s.buyer, 1);
@@ -110,7 +109,7 @@ TEST(failed_round, outcome_unknown_is_told_and_what_came_later_is_refused) {
 }
 
 TEST(failed_round, refused_position_reloads_and_goes_on) {
-  small_shop s;
+  poor_shop s;
   const auto lost = s.add_funds(s.buyer, 1);
   s.pump();
   s.store.finish_round(commit_outcome::refused);
@@ -122,7 +121,7 @@ TEST(failed_round, refused_position_reloads_and_goes_on) {
 }
 
 TEST(full_store, refuses_commands_reads_on_and_recovers_without_a_restart) {
-  small_shop s;
+  poor_shop s;
   s.add_funds(s.buyer, 1);
   s.pump();
   s.store.full = true;
@@ -145,11 +144,11 @@ TEST(full_store, refuses_commands_reads_on_and_recovers_without_a_restart) {
 }
 
 TEST(full_store, reload_waits_for_fetches_under_way) {
-  small_shop s;
+  poor_shop s;
   s.restart();
   s.settle();
-  s.store.slow = {stock};
-  const auto waiting = s.send(stock, body::add_stock{s.good, quantity{1}});
+  s.store.slow = {stock_0};
+  const auto waiting = s.send(stock_0, body::add_stock{s.good, quantity{1}});
   s.pump();
   ASSERT_EQ(s.store.reads.size(), 1U);
   const auto lost = s.add_funds(s.buyer, 1);
@@ -163,7 +162,7 @@ TEST(full_store, reload_waits_for_fetches_under_way) {
   s.store.answer_read();
   s.settle();
   EXPECT_TRUE(s.only().loaded());
-  s.ask(stock, body::add_stock{s.good, quantity{1}});
+  s.ask(stock_0, body::add_stock{s.good, quantity{1}});
   EXPECT_EQ(s.stock(s.good), 6);
 }
 
@@ -198,7 +197,7 @@ TEST(lost_epoch, shard_that_only_gets_messages_learns_of_it_too) {
   const auto order = s.near_order(buyer, {s.far(service::stock)});
   // A round of the near shard fails while the far one has nothing to commit, and so would never be
   // told by the store.
-  const auto local = s.send(orders, body::create_order{buyer});
+  const auto local = s.send(order_0, body::create_order{buyer});
   s.pump();
   s.store.finish_round(commit_outcome::no_space);
   s.settle();
@@ -209,23 +208,23 @@ TEST(lost_epoch, shard_that_only_gets_messages_learns_of_it_too) {
 }
 
 TEST(corrupt_value, halts_its_partition_and_the_others_go_on) {
-  small_shop s;
+  poor_shop s;
   const auto order = s.order(s.buyer, {s.good});
   s.restart();
   s.settle();
-  s.store.put(stock, checkpoint_key::entity(s.good), "not an item");
+  s.store.put(stock_0, checkpoint_key::entity(s.good), "not an item");
   const auto innocent = s.add_funds(s.buyer, 1);
-  const auto guilty = s.send(stock, body::add_stock{s.good, quantity{1}});
-  const auto behind = s.send(stock, body::create_item{money{1}});
+  const auto guilty = s.send(stock_0, body::add_stock{s.good, quantity{1}});
+  const auto behind = s.send(stock_0, body::create_item{money{1}});
   s.settle();
-  EXPECT_EQ(s.only().phase(stock), partition_phase::halted);
+  EXPECT_EQ(s.only().phase(stock_0), partition_phase::halted);
   EXPECT_EQ(s.only_answer(guilty).code, answer_code::partition_halted);
   EXPECT_EQ(s.only_answer(behind).code, answer_code::partition_halted);
   EXPECT_EQ(s.only_answer(innocent).code, answer_code::unavailable) << "its round was abandoned";
   EXPECT_EQ(s.credit(s.buyer), 100);
-  s.ask(payment, body::add_funds{s.buyer, money{1}});
+  s.ask(payment_0, body::add_funds{s.buyer, money{1}});
   EXPECT_EQ(s.credit(s.buyer), 101);
-  const auto halted = s.send(stock, body::add_stock{s.good, quantity{1}});
+  const auto halted = s.send(stock_0, body::add_stock{s.good, quantity{1}});
   EXPECT_EQ(s.only_answer(halted).code, answer_code::partition_halted);
   // A saga that needs the halted partition stays open and harms nobody.
   const auto stuck = s.checkout(order);
@@ -234,19 +233,19 @@ TEST(corrupt_value, halts_its_partition_and_the_others_go_on) {
     s.settle();
   }
   EXPECT_TRUE(s.answers(stuck).empty());
-  s.ask(orders, body::create_order{s.buyer});
+  s.ask(order_0, body::create_order{s.buyer});
 }
 
 TEST(corrupt_value, commands_refused_while_the_round_is_abandoned_are_told_so) {
-  small_shop s;
+  poor_shop s;
   s.restart();
   s.settle();
-  s.store.put(stock, checkpoint_key::entity(s.good), "not an item");
+  s.store.put(stock_0, checkpoint_key::entity(s.good), "not an item");
   s.add_funds(s.buyer, 1);
   s.pump();  // in flight: the reload has to wait for it
-  s.send(stock, body::add_stock{s.good, quantity{1}});
+  s.send(stock_0, body::add_stock{s.good, quantity{1}});
   s.pump();
-  ASSERT_EQ(s.only().phase(stock), partition_phase::halted);
+  ASSERT_EQ(s.only().phase(stock_0), partition_phase::halted);
   const auto late = s.add_funds(s.buyer, 1);
   EXPECT_EQ(s.only_answer(late).code, answer_code::unavailable) << "the disk is not full";
   s.settle();
@@ -263,9 +262,9 @@ TEST(corrupt_value, outputs_of_the_abandoned_round_stay) {
   const auto order = s.near_order(buyer, {near});
   s.restart();
   s.settle();
-  s.store.put(stock, checkpoint_key::entity(near), "not an item");
+  s.store.put(stock_0, checkpoint_key::entity(near), "not an item");
   const auto request = s.checkout(order);
-  s.send(stock, body::add_stock{near, quantity{1}});
+  s.send(stock_0, body::add_stock{near, quantity{1}});
   s.pump();
   EXPECT_TRUE(s.log.appended.empty());
   s.settle();
@@ -274,37 +273,37 @@ TEST(corrupt_value, outputs_of_the_abandoned_round_stay) {
 }
 
 TEST(corrupt_value, checkpoint_that_cannot_be_read_halts_its_partition_at_the_start) {
-  small_shop s;
-  s.store.corrupt = {payment};
+  poor_shop s;
+  s.store.corrupt = {payment_0};
   s.restart();
   s.settle();
-  EXPECT_EQ(s.only().phase(payment), partition_phase::halted);
+  EXPECT_EQ(s.only().phase(payment_0), partition_phase::halted);
   EXPECT_TRUE(s.only().loaded());
-  s.ask(stock, body::add_stock{s.good, quantity{1}});
+  s.ask(stock_0, body::add_stock{s.good, quantity{1}});
   s.store.corrupt = {};
-  s.store.put(stock, checkpoint_key::meta(), "not a meta record");
+  s.store.put(stock_0, checkpoint_key::meta(), "not a meta record");
   s.restart();
   s.settle();
-  EXPECT_EQ(s.only().phase(stock), partition_phase::halted);
-  EXPECT_EQ(s.only().phase(payment), partition_phase::serving);
+  EXPECT_EQ(s.only().phase(stock_0), partition_phase::halted);
+  EXPECT_EQ(s.only().phase(payment_0), partition_phase::serving);
 }
 
 TEST(unavailable_store, is_asked_again_and_halts_nothing) {
-  small_shop s;
-  s.store.away = {payment};
+  poor_shop s;
+  s.store.away = {payment_0};
   s.restart();
   s.settle();
-  EXPECT_EQ(s.only().phase(payment), partition_phase::loading);
+  EXPECT_EQ(s.only().phase(payment_0), partition_phase::loading);
   const auto early = s.add_funds(s.buyer, 1);
   s.settle();
   s.store.away = {};
   s.timers(50);
   s.settle();
   EXPECT_EQ(s.only_answer(early).number, 101);
-  s.store.away = {stock};
-  const auto waiting = s.send(stock, body::add_stock{s.good, quantity{1}});
+  s.store.away = {stock_0};
+  const auto waiting = s.send(stock_0, body::add_stock{s.good, quantity{1}});
   s.settle();
-  EXPECT_EQ(s.only().phase(stock), partition_phase::serving);
+  EXPECT_EQ(s.only().phase(stock_0), partition_phase::serving);
   s.store.away = {};
   s.timers(50);
   s.settle();

@@ -9,11 +9,10 @@
 namespace settle {
 namespace {
 
+using testing::order_0;
+using testing::payment_0;
+using testing::stock_0;
 using testing::test_shop;
-
-constexpr partition_id orders{service::order, 0};
-constexpr partition_id stock{service::stock, 0};
-constexpr partition_id payment{service::payment, 0};
 
 struct logged_shop : test_shop {
   logged_shop() : test_shop({.one_sequence = false, .rereadable = true}) { settle(); }
@@ -27,8 +26,8 @@ struct logged_shop : test_shop {
   /// One message of a record.
   request_id part(std::uint64_t at, message_body body, bool last) {
     const request_id id = new_id();
-    only().receive({command(payment, std::move(body), id), offset{at}, clock.now_ms, last, 0,
-                    log.followings[payment]});
+    only().receive({command(payment_0, std::move(body), id), offset{at}, clock.now_ms, last, 0,
+                    log.followings[payment_0]});
     parts[0].host.wake();
     return id;
   }
@@ -63,7 +62,7 @@ TEST(shard_log, rules_are_switched_by_a_record_of_each_log) {
   for (const message& m : s.log.appended) {
     if (std::holds_alternative<body::set_rules>(m.body)) ++switched[m.destination];
   }
-  EXPECT_EQ(switched, (std::map<partition_id, int>{{orders, 1}, {stock, 1}, {payment, 1}}));
+  EXPECT_EQ(switched, (std::map<partition_id, int>{{order_0, 1}, {stock_0, 1}, {payment_0, 1}}));
 }
 
 TEST(shard_log, one_round_is_in_flight) {
@@ -85,26 +84,26 @@ TEST(shard_log, watermark_is_the_offset_of_the_record) {
   logged_shop s;
   const auto request = s.part(41, body::create_user{}, true);
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 41U);
+  EXPECT_EQ(s.watermark(payment_0), 41U);
   EXPECT_EQ(s.log.replies.back().request, request);
   EXPECT_EQ(s.log.replies.back().watermark, offset{41});
   s.part(99, body::create_user{}, true);
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 99U);
+  EXPECT_EQ(s.watermark(payment_0), 99U);
 }
 
 TEST(shard_log, record_that_has_not_arrived_in_full_is_not_committed) {
   logged_shop s;
   const auto first = s.part(7, body::create_user{}, false);
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 0U);
+  EXPECT_EQ(s.watermark(payment_0), 0U);
   EXPECT_TRUE(s.answers(first).empty());
-  const auto other = s.send(stock, body::create_item{money{1}});
+  const auto other = s.send(stock_0, body::create_item{money{1}});
   s.settle();
   EXPECT_EQ(s.only_answer(other).code, answer_code::ok) << "the others go on";
   const auto second = s.part(7, body::create_user{}, true);
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 7U);
+  EXPECT_EQ(s.watermark(payment_0), 7U);
   EXPECT_EQ(s.only_answer(first).code, answer_code::ok);
   EXPECT_EQ(s.only_answer(second).code, answer_code::ok);
 }
@@ -112,24 +111,24 @@ TEST(shard_log, record_that_has_not_arrived_in_full_is_not_committed) {
 TEST(shard_log, record_is_not_cut_by_a_slow_read) {
   logged_shop s;
   const auto buyer = s.user(100);
-  const std::uint64_t before = s.watermark(payment);
+  const std::uint64_t before = s.watermark(payment_0);
   s.restart();
   s.settle();
-  s.store.slow = {payment};
+  s.store.slow = {payment_0};
   const auto first = s.part(50, body::create_user{}, false);
   s.pump();
   s.store.slow.clear();
   if (!s.store.reads.empty()) s.store.answer_read();
   s.pump();
-  s.store.slow = {payment};
+  s.store.slow = {payment_0};
   const auto second = s.part(50, body::add_funds{buyer, money{1}}, true);
   s.settle();
   ASSERT_EQ(s.store.reads.size(), 1U);
-  EXPECT_EQ(s.watermark(payment), before);
+  EXPECT_EQ(s.watermark(payment_0), before);
   EXPECT_TRUE(s.answers(first).empty());
   s.store.answer_read();
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 50U);
+  EXPECT_EQ(s.watermark(payment_0), 50U);
   EXPECT_EQ(s.only_answer(first).code, answer_code::ok);
   EXPECT_EQ(s.only_answer(second).number, 101);
 }
@@ -143,7 +142,7 @@ TEST(shard_log, record_is_not_cut_by_the_weight_of_a_round) {
     s.part(5, body::init_users{i * rows, (i + 1) * rows, money{1}}, i + 1 == parts);
   }
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 5U);
+  EXPECT_EQ(s.watermark(payment_0), 5U);
   EXPECT_EQ(s.log.replies.size(), parts);
   EXPECT_EQ(s.store.commits - before, 1U);
 }
@@ -161,7 +160,7 @@ TEST(shard_log, partition_that_filled_a_round_waits_for_its_commit) {
   s.pump();
   EXPECT_EQ(s.store.held.size(), 1U);
   s.settle();
-  EXPECT_EQ(s.watermark(payment), 4 + records);
+  EXPECT_EQ(s.watermark(payment_0), 4 + records);
 }
 
 TEST(shard_log, idle_side_acknowledges_without_a_number) {
@@ -170,9 +169,10 @@ TEST(shard_log, idle_side_acknowledges_without_a_number) {
   const auto request = s.checkout(order);
   s.settle();
   EXPECT_EQ(s.only_answer(request).code, answer_code::ok);
-  EXPECT_GT(s.store.count(payment, 'X') + s.store.count(stock, 'X'), 0U);
+  EXPECT_GT(s.store.count(payment_0, 'X') + s.store.count(stock_0, 'X'), 0U);
   s.rest();
-  for (partition_id p : {orders, stock, payment}) EXPECT_EQ(s.store.count(p, 'X'), 0U) << p.text();
+  for (partition_id p : {order_0, stock_0, payment_0})
+    EXPECT_EQ(s.store.count(p, 'X'), 0U) << p.text();
   const std::size_t quiet = s.store.commits;
   s.rest();
   EXPECT_EQ(s.store.commits, quiet) << "an acknowledgement is not acknowledged";
@@ -193,7 +193,7 @@ TEST(shard_log, acknowledgement_waits_for_the_commit) {
     s.timers(50);
     s.pump();
   }
-  for (const message& m : s.log.appended) EXPECT_NE(m.source, payment);
+  for (const message& m : s.log.appended) EXPECT_NE(m.source, payment_0);
 }
 
 TEST(shard_log, what_is_lost_on_the_way_comes_again_under_load) {

@@ -6,9 +6,8 @@
 namespace settle {
 namespace {
 
+using testing::payment_0;
 using testing::test_shop;
-
-constexpr partition_id payment{service::payment, 0};
 
 /// A checkpoint that has been written, and a new process that is about to take over.
 struct written_shop : test_shop {
@@ -20,7 +19,7 @@ struct written_shop : test_shop {
     restart();
     settle();
   }
-  partition_phase phase() { return only().phase(payment); }
+  partition_phase phase() { return only().phase(payment_0); }
 
   entity_id buyer;
 };
@@ -76,26 +75,26 @@ TEST(takeover, log_that_does_not_answer_is_asked_again) {
 TEST(takeover, partition_that_was_disowned_is_let_go_of_when_its_commit_ends) {
   written_shop s;
   s.take_over();
-  s.store.slow.insert(payment);
-  s.send(payment, body::barrier{});  // is committed
-  s.add_funds(s.buyer, 1);           // waits for a read
+  s.store.slow.insert(payment_0);
+  s.send(payment_0, body::barrier{});  // is committed
+  s.add_funds(s.buyer, 1);             // waits for a read
   s.pump();
   ASSERT_EQ(s.store.held.size(), 1U);
   ASSERT_EQ(s.store.reads.size(), 1U);
-  s.only().disown(payment);
-  s.store.claim_for_another(payment);
+  s.only().disown(payment_0);
+  s.store.claim_for_another(payment_0);
   s.store.answer_read();
   s.pump();
   s.store.finish_round();
   s.pump();
-  EXPECT_FALSE(s.only().owns(payment));
+  EXPECT_FALSE(s.only().owns(payment_0));
 }
 
 TEST(takeover, halted_partition_is_given_up) {
   written_shop s;
   s.log.identity = {2, 2};
   s.take_over();
-  EXPECT_EQ(s.parts[0].host.given_up, std::vector{payment}) << "the others have written nothing";
+  EXPECT_EQ(s.parts[0].host.given_up, std::vector{payment_0}) << "the others have written nothing";
 }
 
 }  // namespace

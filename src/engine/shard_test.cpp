@@ -8,11 +8,10 @@
 namespace settle {
 namespace {
 
+using testing::order_0;
+using testing::payment_0;
+using testing::stock_0;
 using testing::test_shop;
-
-constexpr partition_id orders{service::order, 0};
-constexpr partition_id stock{service::stock, 0};
-constexpr partition_id payment{service::payment, 0};
 
 struct small_shop : test_shop {
   small_shop() { pump(); }
@@ -35,7 +34,7 @@ TEST(shard, acknowledgements_within_a_round_leave_no_outbox_entries) {
   small_shop s;
   s.checkout(s.order(s.buyer, {s.good}));
   s.settle();
-  for (partition_id p : {orders, stock, payment}) {
+  for (partition_id p : {order_0, stock_0, payment_0}) {
     EXPECT_EQ(s.store.count(p, 'X'), 0U) << p.text();
     EXPECT_EQ(s.store.count(p, 'S'), 0U) << p.text();
   }
@@ -78,7 +77,7 @@ TEST(shard, round_is_bounded_by_the_weight_of_its_messages) {
   constexpr std::size_t rows = limits::batch_rows;
   constexpr std::size_t parts = limits::round_weight / rows + 2;
   for (std::size_t i = 0; i < parts; ++i) {
-    s.send(payment, body::init_users{i * rows, (i + 1) * rows, money{1}});
+    s.send(payment_0, body::init_users{i * rows, (i + 1) * rows, money{1}});
   }
   const std::uint64_t before = s.only().count().messages;
   s.parts[0].host.woken = false;
@@ -151,13 +150,13 @@ TEST(shard, links_between_shards_come_to_rest_with_empty_outboxes) {
 TEST(shard, slow_read_delays_only_its_partition) {
   small_shop s;
   s.restart();
-  s.store.slow = {stock};
+  s.store.slow = {stock_0};
   s.settle();
   while (!s.store.reads.empty()) {
     s.store.answer_read();
     s.settle();
   }
-  const auto late = s.send(stock, body::add_stock{s.good, quantity{1}});
+  const auto late = s.send(stock_0, body::add_stock{s.good, quantity{1}});
   s.settle();
   EXPECT_EQ(s.store.reads.size(), 1U);
   const auto other = s.add_funds(s.buyer, 1);
@@ -176,8 +175,8 @@ TEST(shard, one_read_serves_the_messages_that_wait_behind_the_first) {
   for (int i = 0; i < 12; ++i) goods.push_back(s.item(1, 1));
   s.restart();
   s.settle();
-  s.store.slow = {stock};
-  for (const auto& item : goods) s.send(stock, body::add_stock{item, quantity{1}});
+  s.store.slow = {stock_0};
+  for (const auto& item : goods) s.send(stock_0, body::add_stock{item, quantity{1}});
   s.settle();
   ASSERT_EQ(s.store.reads.size(), 1U);
   EXPECT_EQ(s.store.reads.front()->keys.size(), goods.size());
@@ -195,11 +194,11 @@ TEST(shard, ticks_only_while_something_expires) {
     s.settle();
   }
   EXPECT_EQ(s.store.commits, quiet);
-  s.send(payment, body::add_funds{s.buyer, money{1}}, retention::two_minutes);
+  s.send(payment_0, body::add_funds{s.buyer, money{1}}, retention::two_minutes);
   s.settle();
-  EXPECT_EQ(s.store.count(payment, 'R'), 1U);
+  EXPECT_EQ(s.store.count(payment_0, 'R'), 1U);
   std::uint64_t seconds = 0;
-  while (s.store.count(payment, 'R') > 0 && seconds < 1'000) {
+  while (s.store.count(payment_0, 'R') > 0 && seconds < 1'000) {
     s.timers(1'000);
     s.settle();
     ++seconds;

@@ -9,6 +9,10 @@
 
 namespace settle::testing {
 
+inline constexpr partition_id order_0{service::order, 0};
+inline constexpr partition_id stock_0{service::stock, 0};
+inline constexpr partition_id payment_0{service::payment, 0};
+
 class test_shop : public test_engine {
  public:
   using test_engine::test_engine;

@@ -10,7 +10,7 @@
 namespace settle {
 namespace {
 
-constexpr std::chrono::milliseconds timer_interval{50};
+constexpr std::chrono::milliseconds shard_timer_interval{50};
 
 }  // namespace
 
@@ -169,7 +169,7 @@ void worker::on_timer() {
     context_.stop();
     return;
   }
-  timer_.expires_after(timer_interval);
+  timer_.expires_after(shard_timer_interval);
   timer_.async_wait([this](const boost::system::error_code& failure) {
     if (!failure) on_timer();
   });

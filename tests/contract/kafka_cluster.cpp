@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto longest = 60s;
+constexpr auto patience = 60s;
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -82,7 +82,7 @@ std::unique_ptr<kafka_process> kafka_logs::start_kafka() {
 }
 
 void kafka_logs::wait_until(const std::function<bool()>& is_so) {
-  const auto until = std::chrono::steady_clock::now() + longest;
+  const auto until = std::chrono::steady_clock::now() + patience;
   while (!is_so() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
 }
 

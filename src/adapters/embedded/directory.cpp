@@ -15,7 +15,7 @@
 namespace settle::embedded {
 namespace {
 
-constexpr std::string_view magic = "settle-s";
+constexpr std::string_view description_magic = "settle-s";
 constexpr std::uint32_t description_version = 1;
 constexpr std::size_t version_end = 8 + 4;
 
@@ -36,7 +36,7 @@ settle::error failed(const char* action, const std::string& path, int error) {
 }
 
 std::string encode(const system_description& system) {
-  std::string bytes(magic);
+  std::string bytes(description_magic);
   byte_writer out(bytes);
   out.u32(description_version);
   out.request(system.system);
@@ -172,19 +172,20 @@ result<system_description> load_description(file_system& files, const std::strin
   if (error != 0) return failed("read", path, error);
 
   const std::string_view text(bytes.data(), bytes.size());
-  byte_reader in(text.substr(std::min(magic.size(), text.size())));
+  byte_reader in(text.substr(std::min(description_magic.size(), text.size())));
   const std::uint32_t version = in.u32();
   system_description system;
   system.system = in.request();
   for (auto& count : system.partitions) count = in.u16();
   const std::uint64_t sum = in.u64();
-  if (text.starts_with(magic) && version != description_version && text.size() >= version_end) {
+  if (text.starts_with(description_magic) && version != description_version &&
+      text.size() >= version_end) {
     return settle::error{errc::incompatible,
                          fmt::format("{} has format {}, this program knows {}: use the version of "
                                      "Settle that wrote it",
                                      path, version, description_version)};
   }
-  if (!in.done() || !text.starts_with(magic) ||
+  if (!in.done() || !text.starts_with(description_magic) ||
       sum != XXH3_64bits(text.data(), text.size() - sizeof sum)) {
     return settle::error{errc::corrupt,
                          fmt::format("{}, offset 0: the description of the system is damaged: "

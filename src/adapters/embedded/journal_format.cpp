@@ -16,13 +16,13 @@
 namespace settle::embedded {
 namespace {
 
-constexpr std::string_view magic = "settle-j";
+constexpr std::string_view file_magic = "settle-j";
 constexpr std::size_t checked_header_size = file_header_size - sizeof(std::uint64_t);
 constexpr std::size_t checksum_size = sizeof(std::uint64_t);
 constexpr std::string_view name_end = ".log";
 constexpr std::size_t name_digits = 8;
 
-static_assert(checked_header_size == magic.size() + 4 + 4 + 16 + 8);
+static_assert(checked_header_size == file_magic.size() + 4 + 4 + 16 + 8);
 constexpr std::size_t fields_size = 4 + 4 + 8;
 static_assert(record_header_size == checksum_size + fields_size + 4);
 constexpr std::size_t sector = 512;
@@ -95,7 +95,7 @@ checkpoint_position get_position(byte_reader& in) {
 }  // namespace
 
 std::string encode(const file_header& header) {
-  std::string bytes(magic);
+  std::string bytes(file_magic);
   byte_writer out(bytes);
   out.u32(header.version);
   out.u32(header.number);
@@ -106,8 +106,8 @@ std::string encode(const file_header& header) {
 }
 
 std::optional<file_header> decode_file_header(std::string_view bytes) {
-  if (bytes.size() < file_header_size || !bytes.starts_with(magic)) return std::nullopt;
-  byte_reader in(bytes.substr(magic.size(), file_header_size - magic.size()));
+  if (bytes.size() < file_header_size || !bytes.starts_with(file_magic)) return std::nullopt;
+  byte_reader in(bytes.substr(file_magic.size(), file_header_size - file_magic.size()));
   file_header header;
   header.version = in.u32();
   header.number = in.u32();

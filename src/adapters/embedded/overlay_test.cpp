@@ -45,21 +45,21 @@ TEST(overlay_table, any_changes_match_a_map) {
         *rc::gen::container<std::vector<std::tuple<std::uint8_t, bool, std::string>>>(
             rc::gen::arbitrary<std::tuple<std::uint8_t, bool, std::string>>());
     overlay_table table;
-    std::map<std::string, std::optional<std::string>> model;
+    std::map<std::string, std::optional<std::string>> expected;
     for (const auto& [name, erase, value] : changes) {
       const std::string key(name % 50U, static_cast<char>(name));
       if (erase) {
         table.erase(key);
-        model[key] = std::nullopt;
+        expected[key] = std::nullopt;
       } else {
         table.put(key, value);
-        model[key] = value;
+        expected[key] = value;
       }
     }
-    RC_ASSERT(table.size() == model.size());
+    RC_ASSERT(table.size() == expected.size());
     const auto sorted = table.sorted();
     std::size_t i = 0;
-    for (const auto& [key, value] : model) {
+    for (const auto& [key, value] : expected) {
       const auto found = table.find(key);
       RC_ASSERT(found.has_value());
       RC_ASSERT(found->erased == !value);

@@ -10,7 +10,7 @@ namespace {
 
 using namespace kafka;
 
-constexpr int silence_ms = 2'000;  ///< of a log that has more; then it does not answer
+constexpr int excerpt_silence_ms = 2'000;  ///< of a log that has more; then it does not answer
 
 error unavailable(const std::string& topic, std::uint32_t partition, const char* why) {
   return {errc::unavailable, topic + " " + std::to_string(partition) + ": " + why};
@@ -59,8 +59,8 @@ class reading {
   reading(const reading&) = delete;
   reading& operator=(const reading&) = delete;
   owned<rd_kafka_message_t> next() {
-    return owned<rd_kafka_message_t>(begun_ ? rd_kafka_consume(topic_, partition_, silence_ms)
-                                            : nullptr);
+    return owned<rd_kafka_message_t>(
+        begun_ ? rd_kafka_consume(topic_, partition_, excerpt_silence_ms) : nullptr);
   }
 
  private:

@@ -98,6 +98,10 @@ void sender::on_report(const rd_kafka_message_t& record) {
     return;
   }
   counters_.expired.fetch_add(1, std::memory_order_relaxed);
+  // What we dropped ourselves says nothing of the cluster; the answer may have been on its way.
+  const bool by_us = record.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+                     record.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+  if (by_us) return;
   health_.failed(std::string("a record was given up: ") + rd_kafka_err2str(record.err));
 }
 

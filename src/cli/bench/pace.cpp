@@ -3,15 +3,15 @@
 namespace settle::bench {
 namespace {
 
-clock::duration whole(double seconds) {
-  return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
-}
-
 double exponential(double mean, std::mt19937_64& random) {
   return std::exponential_distribution<double>(1 / mean)(random);
 }
 
 }  // namespace
+
+clock::duration whole(double seconds) {
+  return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
+}
 
 arrivals::arrivals(clock::time_point start, double per_second, clock::duration offset, spacing kind,
                    std::uint64_t seed)

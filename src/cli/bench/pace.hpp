@@ -10,6 +10,8 @@ namespace settle::bench {
 
 using clock = std::chrono::steady_clock;
 
+clock::duration whole(double seconds);
+
 /// Whether the times between requests are all the same, or exponentially distributed with the
 /// same mean (independent customers: a Poisson process).
 enum class spacing : std::uint8_t { constant, exponential };

@@ -11,7 +11,7 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-const clock::time_point start{std::chrono::hours(1)};
+const clock::time_point epoch{std::chrono::hours(1)};
 
 double seconds(clock::duration d) {
   return std::chrono::duration<double>(d).count();
@@ -27,20 +27,20 @@ std::vector<clock::time_point> first(arrivals&& from, int n) {
 }
 
 TEST(arrivals, constant_rate_is_evenly_spaced_from_the_start) {
-  const auto moments = first({start, 1000, {}, spacing::constant, 1}, 4);
-  EXPECT_EQ(moments[0], start);
-  EXPECT_EQ(moments[1], start + milliseconds(1));
-  EXPECT_EQ(moments[3], start + milliseconds(3));
+  const auto moments = first({epoch, 1000, {}, spacing::constant, 1}, 4);
+  EXPECT_EQ(moments[0], epoch);
+  EXPECT_EQ(moments[1], epoch + milliseconds(1));
+  EXPECT_EQ(moments[3], epoch + milliseconds(3));
 }
 
 TEST(arrivals, rounding_does_not_add_up_over_a_million_requests) {
-  const auto moments = first({start, 3, {}, spacing::constant, 1}, 1'000'000);
-  EXPECT_NEAR(seconds(moments.back() - start), 999'999 / 3.0, 1e-6);
+  const auto moments = first({epoch, 3, {}, spacing::constant, 1}, 1'000'000);
+  EXPECT_NEAR(seconds(moments.back() - epoch), 999'999 / 3.0, 1e-6);
 }
 
 TEST(arrivals, two_threads_share_one_even_schedule) {
-  const auto even = first({start, 500, {}, spacing::constant, 1}, 3);
-  const auto odd = first({start, 500, milliseconds(1), spacing::constant, 2}, 3);
+  const auto even = first({epoch, 500, {}, spacing::constant, 1}, 3);
+  const auto odd = first({epoch, 500, milliseconds(1), spacing::constant, 2}, 3);
   EXPECT_EQ(odd[0] - even[0], milliseconds(1));
   EXPECT_EQ(even[1] - odd[0], milliseconds(1));
   EXPECT_EQ(odd[2] - even[2], milliseconds(1));
@@ -48,7 +48,7 @@ TEST(arrivals, two_threads_share_one_even_schedule) {
 
 TEST(arrivals, exponential_gaps_have_the_mean_and_the_spread_of_a_poisson_process) {
   constexpr int n = 200'000;
-  const auto moments = first({start, 100, {}, spacing::exponential, 7}, n);
+  const auto moments = first({epoch, 100, {}, spacing::exponential, 7}, n);
   double sum = 0;
   double squares = 0;
   for (int i = 1; i < n; ++i) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/bench/pace.hpp"
 #include "cli/bench/setup.hpp"
 #include "cli/report/numbers.hpp"
 
@@ -21,10 +22,6 @@ constexpr double late_s = 0.01;
 constexpr double behind_s = 0.1;
 // Besides connections: standard streams, libraries, a poller for each thread.
 constexpr std::uint64_t other_files = 300;
-
-clock::duration whole(double seconds) {
-  return duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
-}
 
 std::string note(const load_plan& plan, double rate) {
   std::string text = fmt::format("{}/s", report::grouped(static_cast<std::uint64_t>(rate)));

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <vector>
 
 #include "cli/bench/quantiles.hpp"
@@ -15,12 +14,9 @@ constexpr double share_tolerance = 0.1;
 // Of the rate asked for.
 constexpr double kept_up = 0.98;
 
-std::uint64_t rounded(double value) {
-  return static_cast<std::uint64_t>(std::llround(value));
-}
-
 std::string per_second(double rate) {
-  return rate < 100 ? fmt::format("{:.1f} /s", rate) : report::grouped(rounded(rate)) + " /s";
+  return rate < 100 ? fmt::format("{:.1f} /s", rate)
+                    : report::grouped(report::rounded(rate)) + " /s";
 }
 
 std::string load_line(const options& wanted) {
@@ -33,7 +29,7 @@ std::string load_line(const options& wanted) {
                          wanted.think_s, constant ? "" : "mean ");
     case mode::rate:
       return fmt::format("{} requests/s meant to be sent{}, at most {} connections",
-                         report::grouped(rounded(wanted.per_second)),
+                         report::grouped(report::rounded(wanted.per_second)),
                          constant ? "" : ", exponential spacing",
                          report::grouped(wanted.connections));
   }
@@ -78,7 +74,7 @@ std::string about_generator(const options& wanted, const outcome& found) {
     text += fmt::format(
         "The load generator did not send what was asked for: requests went out {} late on "
         "average, through no fault of the shop. Use more --threads or a machine of its own.\n",
-        report::duration(rounded(m.late.mean())));
+        report::duration(report::rounded(m.late.mean())));
   }
   return text;
 }
@@ -89,8 +85,8 @@ std::string about_backlog(const options& wanted, const outcome& found) {
   const char* who = found.generator_is_the_bottleneck() ? "The load generator" : "The target";
   std::string text = found.rate() < kept_up * wanted.per_second
                          ? fmt::format("{} did not keep up: of {} requests/s, {} were answered. ",
-                                       who, report::grouped(rounded(wanted.per_second)),
-                                       report::grouped(rounded(found.rate())))
+                                       who, report::grouped(report::rounded(wanted.per_second)),
+                                       report::grouped(report::rounded(found.rate())))
                          : fmt::format("{} fell behind for a while. ", who);
   text += fmt::format("Requests waited up to {:.1f} s for one of {} connections", m.most_behind_s,
                       report::grouped(wanted.connections));
@@ -143,7 +139,7 @@ std::string summary(const options& wanted, const outcome& found) {
   if (wanted.kind != mode::connections) {
     rows.push_back({"rate intended", per_second(found.intended_rate(wanted))});
   }
-  rows.push_back({"latency mean", report::duration(rounded(m.latency.mean()))});
+  rows.push_back({"latency mean", report::duration(report::rounded(m.latency.mean()))});
   for (const auto& [name, fraction] : quantiles) {
     rows.push_back(
         {fmt::format("latency {}", name), report::duration(m.latency.quantile(fraction))});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/report/numbers.hpp"
+
 namespace settle::bench {
 namespace {
 
@@ -10,10 +12,6 @@ constexpr std::uint64_t orders_by_batch_init = 1'000'000;
 constexpr std::uint64_t orders_one_by_one = 100'000;
 // How far a share made of whole rows may be from the wanted one, relative to it.
 constexpr double tolerance = 0.01;
-
-std::uint64_t rounded(double value) {
-  return static_cast<std::uint64_t>(std::llround(std::max(0.0, value)));
-}
 
 bool near(double found, double wanted) {
   return std::abs(found - wanted) <= tolerance * wanted;
@@ -27,13 +25,13 @@ bool try_batch_init(const workload& wanted, shop_rows& rows) {
   if (wanted.failing <= 0) return true;
   if (wanted.by == shortage::credit) {
     const auto users = static_cast<double>(wanted.users);
-    rows.penniless = rounded(wanted.failing * users);
+    rows.penniless = report::rounded(wanted.failing * users);
     return near(static_cast<double>(rows.penniless) / users, wanted.failing);
   }
   if (hot) return false;
   // Neither of two random items may be sold out.
   const auto items = static_cast<double>(wanted.items);
-  rows.sold_out = rounded((1 - std::sqrt(1 - wanted.failing)) * items);
+  rows.sold_out = report::rounded((1 - std::sqrt(1 - wanted.failing)) * items);
   const double there = 1 - static_cast<double>(rows.sold_out) / items;
   return near(1 - there * there, wanted.failing);
 }
@@ -84,7 +82,7 @@ std::uint64_t order_source::below(std::uint64_t n) {
 
 const order_lines& order_source::make(std::uint64_t index) {
   const auto due = [&](std::uint64_t n) {
-    return rounded(std::floor(static_cast<double>(n) * wanted_.failing));
+    return report::rounded(std::floor(static_cast<double>(n) * wanted_.failing));
   };
   const bool fails = due(index + 1) > due(index);
   const bool poor = fails && rows_.penniless > 0;

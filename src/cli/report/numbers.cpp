@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 
 namespace settle::report {
+
+std::uint64_t rounded(double value) {
+  return static_cast<std::uint64_t>(std::llround(std::max(0.0, value)));
+}
 
 std::string grouped(std::uint64_t n) {
   std::string text = std::to_string(n);

@@ -10,6 +10,9 @@
 
 namespace settle::report {
 
+/// To the nearest; below 0 it is 0.
+std::uint64_t rounded(double value);
+
 /// 1234567 -> 1,234,567
 std::string grouped(std::uint64_t n);
 std::string grouped(std::int64_t n);

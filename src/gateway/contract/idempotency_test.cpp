@@ -15,7 +15,7 @@ std::optional<std::string> key_of(std::string_view value) {
   return key;
 }
 
-parsed_request request_of(std::string_view target) {
+parsed_request posted(std::string_view target) {
   parsed_request out;
   EXPECT_FALSE(parse_request(http_method::post, target, out)) << target;
   return out;
@@ -51,23 +51,23 @@ TEST(idempotency_key, ends_at_255_bytes) {
 
 TEST(request_hasher, equal_requests_are_equal_and_others_are_not) {
   request_hasher hasher;
-  const auto id = hasher.of_client_key(request_of("/stock/add/a1/5"), "k");
-  EXPECT_EQ(hasher.of_client_key(request_of("/stock/add/%61%31/05?x"), "k"), id);
+  const auto id = hasher.of_client_key(posted("/stock/add/a1/5"), "k");
+  EXPECT_EQ(hasher.of_client_key(posted("/stock/add/%61%31/05?x"), "k"), id);
   request_hasher other_gateway;
-  EXPECT_EQ(other_gateway.of_client_key(request_of("/stock/add/a1/5"), "k"), id);
+  EXPECT_EQ(other_gateway.of_client_key(posted("/stock/add/a1/5"), "k"), id);
   std::set<request_id> ids{id};
-  EXPECT_TRUE(ids.insert(hasher.of_client_key(request_of("/stock/add/a1/5"), "K")).second);
-  EXPECT_TRUE(ids.insert(hasher.of_client_key(request_of("/stock/add/a1/6"), "k")).second);
-  EXPECT_TRUE(ids.insert(hasher.of_client_key(request_of("/stock/add/a/15"), "k")).second);
-  EXPECT_TRUE(ids.insert(hasher.of_client_key(request_of("/stock/subtract/a1/5"), "k")).second);
-  EXPECT_TRUE(ids.insert(hasher.of_trusted_id(request_of("/stock/add/a1/5"), "k")).second);
+  EXPECT_TRUE(ids.insert(hasher.of_client_key(posted("/stock/add/a1/5"), "K")).second);
+  EXPECT_TRUE(ids.insert(hasher.of_client_key(posted("/stock/add/a1/6"), "k")).second);
+  EXPECT_TRUE(ids.insert(hasher.of_client_key(posted("/stock/add/a/15"), "k")).second);
+  EXPECT_TRUE(ids.insert(hasher.of_client_key(posted("/stock/subtract/a1/5"), "k")).second);
+  EXPECT_TRUE(ids.insert(hasher.of_trusted_id(posted("/stock/add/a1/5"), "k")).second);
 }
 
 // The id decides under which key an answer is remembered for 24 hours: an upgrade of the gateway in
 // between must not change it.
 TEST(request_hasher, never_changes) {
   request_hasher hasher;
-  const auto id = hasher.of_client_key(request_of("/orders/checkout/7"), "abc");
+  const auto id = hasher.of_client_key(posted("/orders/checkout/7"), "abc");
   EXPECT_EQ(id.to_entity_id().view(), "bd7bb100-dcc7-d4d4-e64f-035a43e06990");
 }
 

@@ -47,13 +47,13 @@ constexpr std::array<problem_kind, problem_count> kinds{{
     {version_not_supported, "version_not_supported", 505, 0, "HTTP version not supported"},
 }};
 
-consteval bool in_order() {
+consteval bool codes_in_order() {
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     if (static_cast<std::size_t>(kinds[i].code) != i || kinds[i].name.empty()) return false;
   }
   return true;
 }
-static_assert(in_order(), "the table is indexed by code");
+static_assert(codes_in_order(), "the table is indexed by code");
 
 // A name, not an address: nothing has to be served there, and it is the same wherever we run.
 constexpr std::string_view type_prefix = "urn:settle:problem:";

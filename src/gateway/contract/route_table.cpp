@@ -29,7 +29,7 @@ constexpr std::string_view history_example =
 
 using enum answer_schema;
 
-constexpr std::array<route, route_count> table{{
+constexpr std::array<route, route_count> route_table{{
     {route_id::create_order, post, "/orders/create/{user_id}", "orders",
      "Create an order; the user is not checked", created_order, uuid_order,
      command | problems(invalid_id)},
@@ -94,13 +94,14 @@ constexpr std::array<route, route_count> table{{
     {route_id::index, get, "/", "operating", "What this is and where to look", text, "", 0},
 }};
 
-consteval bool in_order() {
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    if (static_cast<std::size_t>(table[i].id) != i || table[i].pattern.empty()) return false;
+consteval bool routes_in_order() {
+  for (std::size_t i = 0; i < route_table.size(); ++i) {
+    if (static_cast<std::size_t>(route_table[i].id) != i || route_table[i].pattern.empty())
+      return false;
   }
   return true;
 }
-static_assert(in_order(), "the table is indexed by id");
+static_assert(routes_in_order(), "the table is indexed by id");
 
 using enum parameter_kind;
 
@@ -122,12 +123,12 @@ constexpr std::array parameters{
 }  // namespace
 
 std::span<const route, route_count> routes() noexcept {
-  return table;
+  return route_table;
 }
 
 const route& route_of(route_id id) noexcept {
   CHECK(id != route_id::none, "no route has no row");
-  return table[static_cast<std::size_t>(id)];
+  return route_table[static_cast<std::size_t>(id)];
 }
 
 const route_parameter& parameter_of(std::string_view name) noexcept {
