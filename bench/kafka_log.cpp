@@ -1,6 +1,8 @@
 // What a message costs that goes through Kafka: latency, throughput, and processor time here.
 //
-//   tests/servers/run.py kafka -- kafka_log_bench [PARTITIONS [CONNECTIONS]]
+//   tests/servers/run.py kafka -- kafka_log_bench [PARTITIONS [OPTIONS]]
+//
+// OPTIONS  of the address, e.g. connections=4&linger.ms=5
 //
 // hop      one message at a time, appended and read again
 // circle   so many messages are under way at once: each that is read is appended to another
@@ -153,7 +155,7 @@ int main(int argc, char** argv) {
   const char* url = std::getenv("SETTLE_TEST_URL");
   CHECK(url != nullptr && partitions > 0, "is started by tests/servers/run.py");
   kafka_options options;
-  options.url = std::string(url) + (argc > 2 ? std::string("?connections=") + argv[2] : "");
+  options.url = std::string(url) + (argc > 2 ? std::string("?") + argv[2] : "");
   options.partitions = {1, partitions, 1};
   auto opened = kafka_log::open(options);
   if (!opened) {
@@ -165,7 +167,7 @@ int main(int argc, char** argv) {
   for (std::uint16_t p = 0; p < partitions; ++p) log.follow({service::stock, p}, {}, reader, 1);
   wait_until([&] { return reader.followed == partitions; });
   measure_hop(log, reader);
-  for (const std::uint64_t many : {64U, 1'024U, 16'384U}) {
+  for (const std::uint64_t many : {64U, 256U, 1'024U, 16'384U}) {
     measure_circle(log, reader, partitions, many);
   }
   measure_stream(log, reader, partitions);

@@ -108,8 +108,9 @@ step_asan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
   run_sanitized asan
-  build asan simulate
-  play asan "$sanitized_histories" $((sanitized_histories / 20))
+  configure asan-sim
+  build asan-sim simulate
+  play asan-sim "$sanitized_histories" $((sanitized_histories / 20))
 }
 
 step_tsan() {

@@ -22,7 +22,7 @@ namespace {
 
 /// Of each service in a new shared system: as many as may work on it. Few, since what comes
 /// together costs the brokers once.
-constexpr std::uint16_t shared_partitions = 4;
+constexpr std::uint16_t shared_partitions = 2;
 
 /// In bytes.
 std::size_t machine_memory() {
@@ -284,7 +284,7 @@ void add_serve_command(CLI::App& app, std::function<int()>& run) {
   command
       ->add_option("--partitions", given->partitions,
                    "Partitions of each service; fixed when the data is created. By default as "
-                   "many as the data has; of new data one a thread, in Redis 4")
+                   "many as the data has; of new data one a thread, in Redis 2")
       ->envname("SETTLE_PARTITIONS")
       ->check(CLI::Range(std::uint16_t{1}, limits::partitions));
   command->add_option("--threads", o.threads, "Engine threads; 0: one for two cores")

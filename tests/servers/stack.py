@@ -41,8 +41,8 @@ class Stack(Deployment):
 
     def __init__(self, workplace, brokers=1, store="redis", each=1, gateways=1, partitions=4,
                  commit="lua", no_nginx=False, strict_reads=False, long_run=False, machines=None,
-                 **of_store):
-        """`machines`: for a store with Sentinel (machines.py); each has one server of the store,
+                 log_options="", **of_store):
+        """`log_options` are added to the log's address: "name=value&...". `machines`: for a store with Sentinel (machines.py); each has one server of the store,
         and the gateway and the workers with its number."""
         super().__init__(workplace)
         self.machines = machines
@@ -52,6 +52,7 @@ class Stack(Deployment):
                                    host=machines.host if machines else "127.0.0.1")
         self.store = STORES[store](workplace, **of_store)
         self.each, self.partitions, self.commit = each, partitions, commit
+        self.log_options = log_options
         self.strict_reads = strict_reads
         self.program = os.path.abspath(
             os.environ.get("SETTLE_PROGRAM", REPOSITORY / "build" / "release" / "settle"))
@@ -84,7 +85,7 @@ class Stack(Deployment):
         """A settle process that is not started yet."""
         name = f"{kind}-{number}"
         command = [*(self.machines.prefix(number) if self.machines else ()),
-                   self.program, "serve", "--log", self.brokers.url, "--store", self.store.url,
+                   self.program, "serve", "--log", self.log_url, "--store", self.store.url,
                    "--roles", roles, "--name", name, "--partitions", self.partitions, "--commit",
                    self.commit, "--threads", 1, *flags]
         if self.strict_reads:
@@ -115,6 +116,12 @@ class Stack(Deployment):
             "nginx", ("nginx", "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf", "-g",
                       "daemon off; pid nginx.pid;"),
             lambda: accepts(self.port), folder)
+
+    @property
+    def log_url(self):
+        if not self.log_options:
+            return self.brokers.url
+        return self.brokers.url + ("&" if "?" in self.brokers.url else "?") + self.log_options
 
     @property
     def url(self):

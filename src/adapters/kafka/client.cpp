@@ -38,8 +38,11 @@ const std::array sender_settings = {
     // anew. Implies acks=all.
     setting{"enable.idempotence", "true"},
     setting{"acks", "all"},
-    // While requests are under way, records gather anyway; with none under way each is urgent.
+    // Records gather while a request is under way, and with none under way each is urgent. A broker
+    // works on one request of a connection at a time, so a second one would only wait there, where
+    // nothing can join it.
     setting{"linger.ms", "0"},
+    setting{"max.in.flight", "1"},
     // Later, the links and gateways have sent it again, and the copy would only be in the way.
     setting{"message.timeout.ms", std::to_string(limits::unsent_ms)},
     setting{"queue.buffering.max.kbytes", std::to_string(limits::unsent_bytes / 1024)},

@@ -25,11 +25,11 @@ std::optional<trace_context> parse_traceparent(std::string_view value) noexcept 
   }
   std::uint64_t version = 0, flags = 0;
   trace_context trace;
-  const bool read =
+  const bool all_read =
       read_hex(value.substr(0, 2), version) && read_hex(value.substr(3, 16), trace.trace_high) &&
       read_hex(value.substr(19, 16), trace.trace_low) &&
       read_hex(value.substr(36, 16), trace.span) && read_hex(value.substr(53, 2), flags);
-  if (!read || version == 0xFF) return std::nullopt;
+  if (!all_read || version == 0xFF) return std::nullopt;
   // A later version may append fields; this one has none.
   if (value.size() > size && (version == 0 || value[size] != '-')) return std::nullopt;
   if ((trace.trace_high == 0 && trace.trace_low == 0) || trace.span == 0) return std::nullopt;

@@ -1,0 +1,119 @@
+"""SCALE.md and its plot, made of the measurements alone."""
+
+import statistics
+
+from comparison.page import number, spread, table
+
+WORKLOADS = {
+    "uniform-256": "256 connections, two random items an order",
+    "hot-256": "256 connections, everybody buys the same item",
+    "uniform-1": "One connection",
+}
+COLOURS = {"gateway": "#1b6ca8", "order": "#4f93c4", "stock": "#86b8d9", "payment": "#bcd8ea",
+           "Kafka": "#c8553d", "Redis": "#e0a458", "nginx": "#7a7a7a"}
+
+
+class Figures:
+    def __init__(self, results):
+        self.results = results
+        self.names = list(results["deployments"])
+
+    def of(self, name, workload, *path):
+        values = []
+        for each in self.results["measurements"]:
+            if each["deployment"] == name and each["workload"] == workload:
+                for key in path:
+                    each = (each or {}).get(key)
+                if each is not None:
+                    values.append(each)
+        return values
+
+    def total_cpu(self, name, workload):
+        return [sum(costs.values()) for costs in self.of(name, workload, "cpu_us")]
+
+    def with_workload(self, workload):
+        return [name for name in self.names if self.of(name, workload, "rate_per_s")]
+
+
+def page(results, plot):
+    figures = Figures(results)
+    about = results["machine"]
+    text = "# Settle over Kafka and Redis, measured\n\n"
+    if results["quick"]:
+        text += "**One short run, to see that everything works; not figures to quote.**\n\n"
+    text += table(["", ""], [
+        ["date", about["date"]],
+        ["machine", f"{about['cores']} cores ({about['processor']}), "
+                    f"{about['memory_gib']} GiB memory; servers, services and the load generator "
+                    "all on it"],
+        ["revision", about["revision"]],
+        ["load average before", f"{about['load_average']:.2f}"],
+    ]).replace("---:", "---")
+    text += (f"\nOne Kafka broker, one Redis, one process a role. From `{results['command']}`: "
+             f"{results['runs']} runs, {results['settings']['duration_s']:g} s each; the median, "
+             "and in parentheses the lowest and the highest.\n")
+    for workload, caption in WORKLOADS.items():
+        names = figures.with_workload(workload)
+        if not names:
+            continue
+        text += f"\n## {caption}\n\n" + table(
+            ["", "checkouts/s", "p50, ms", "p99, ms", "CPU, µs a checkout"],
+            [[results["deployments"][n], spread(figures.of(n, workload, "rate_per_s")),
+              spread(figures.of(n, workload, "p50_ms")), spread(figures.of(n, workload, "p99_ms")),
+              spread(figures.total_cpu(n, workload))] for n in names])
+    text += ("\nCPU: of all services and servers together, without the load generator.\n"
+             "\n## Where the time goes\n\nMicroseconds of processor time a checkout, 256 "
+             "connections, two random items an order.\n\n")
+    names = figures.with_workload("uniform-256")
+    text += table(["", *COLOURS], [
+        [results["deployments"][n],
+         *(cell(figures.of(n, "uniform-256", "cpu_us", group)) for group in COLOURS)]
+        for n in names])
+    if plot:
+        text += f"\n![CPU a checkout, by process]({plot})\n"
+    starts = [(n, figures.of(n, "ready", "ready_s")) for n in figures.names]
+    starts = [[results["deployments"][n], spread(values)] for n, values in starts if values]
+    if starts:
+        text += ("\n## Start\n\nFrom starting all services until a gateway is ready; the servers "
+                 "run.\n\n" + table(["", "s"], starts))
+    failed = [m for m in results["measurements"] if "failed" in m]
+    if failed:
+        text += "\n## Failed\n\n" + "".join(
+            f"- {results['deployments'][m['deployment']]}, run {m['run'] + 1}: {m['failed']}\n"
+            for m in failed)
+    remarks = [f"- {results['deployments'][m['deployment']]}, {m['workload']}, run {m['run'] + 1}: "
+               f"answers {m['answers']}, errors {m['errors']}\n"
+               for m in results["measurements"]
+               if m.get("errors") or set(m.get("answers", {})) - {"200"}]
+    if remarks:
+        text += "\n## Other answers than 200\n\n" + "".join(remarks)
+    return text
+
+
+def cell(values):
+    return number(statistics.median(values)) if values else "–"
+
+
+def draw(results, file):
+    """Bars of processor time by process. Returns whether there was something to show."""
+    from comparison.plots import plt  # with its settings
+    figures = Figures(results)
+    names = figures.with_workload("uniform-256")
+    if not names:
+        return False
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure, axes = plt.subplots(figsize=(8, 0.8 + 0.45 * len(names)))
+    begin = [0.0] * len(names)
+    for group, colour in COLOURS.items():
+        widths = [statistics.median(figures.of(n, "uniform-256", "cpu_us", group) or [0])
+                  for n in names]
+        axes.barh(range(len(names)), widths, left=begin, color=colour, height=0.6, label=group)
+        begin = [b + w for b, w in zip(begin, widths)]
+    axes.set_yticks(range(len(names)), [results["deployments"][n].replace("`", "") for n in names])
+    axes.invert_yaxis()
+    axes.set_xlabel("µs of processor time a checkout, 256 connections")
+    axes.legend(ncols=len(COLOURS), loc="lower center", bbox_to_anchor=(0.4, 1), frameon=False,
+                fontsize=8)
+    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    return True
