@@ -55,16 +55,6 @@ std::string time_text(std::uint64_t time_ms) {
                      (time - seconds).count());
 }
 
-std::string_view kind_text(step_kind kind) {
-  constexpr std::string_view names[] = {"charge", "reserve", "release", "refund"};
-  return names[static_cast<std::size_t>(kind)];
-}
-
-std::string_view outcome_text(step_outcome outcome) {
-  constexpr std::string_view names[] = {"pending", "done", "refused"};
-  return names[static_cast<std::size_t>(outcome)];
-}
-
 std::string outcome_text(const attempt& tried) {
   if (tried.finished_ms == 0) return "running";
   switch (tried.outcome) {
@@ -132,9 +122,8 @@ std::string as_text(const inspect_flags& given, const shown_order& shown) {
     std::vector<std::vector<std::string>> rows = {{"step", "sent", "answered", "outcome"}};
     for (const attempt_step& step : tried.steps) {
       rows.push_back(
-          {fmt::format("{} {}", kind_text(step.kind), inspect::partition_of_step(step).text()),
-           time_text(step.sent_ms), time_text(step.answered_ms),
-           std::string(outcome_text(step.outcome))});
+          {fmt::format("{} {}", name(step.kind), inspect::partition_of_step(step).text()),
+           time_text(step.sent_ms), time_text(step.answered_ms), std::string(name(step.outcome))});
     }
     if (rows.size() > 1) text += report::table(rows);
     if (one.events.empty()) continue;
@@ -154,9 +143,9 @@ std::string as_json(const inspect_flags& given, const shown_order& shown) {
   for (const shown_attempt& one : shown.attempts) {
     json::array steps;
     for (const attempt_step& step : one.tried.steps) {
-      steps.push_back({{"step", kind_text(step.kind)},
+      steps.push_back({{"step", name(step.kind)},
                        {"partition", inspect::partition_of_step(step).text()},
-                       {"outcome", outcome_text(step.outcome)},
+                       {"outcome", name(step.outcome)},
                        {"sent", time_text(step.sent_ms)},
                        {"answered", time_text(step.answered_ms)}});
     }

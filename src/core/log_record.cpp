@@ -19,14 +19,6 @@ std::uint64_t checksum_of(std::string_view bytes) {
   return std::max<std::uint64_t>(1, XXH3_64bits(bytes.data() + log_at, bytes.size() - log_at));
 }
 
-/// What a message adds to a round, in rows that it may change.
-std::size_t weight_of(const message& m) {
-  const bool rows = std::holds_alternative<body::init_orders>(m.body) ||
-                    std::holds_alternative<body::init_items>(m.body) ||
-                    std::holds_alternative<body::init_users>(m.body);
-  return rows ? limits::batch_rows : 1;
-}
-
 std::string begin(const request_id& log, std::string_view sender) {
   std::string bytes(checksum_at, static_cast<char>(log_record_version));
   byte_writer out(bytes);
@@ -48,6 +40,13 @@ void set_checksum(std::string& bytes) {
 
 }  // namespace
 
+std::size_t weight(const message& m) noexcept {
+  const bool rows = std::holds_alternative<body::init_orders>(m.body) ||
+                    std::holds_alternative<body::init_items>(m.body) ||
+                    std::holds_alternative<body::init_users>(m.body);
+  return rows ? limits::batch_rows : 1;
+}
+
 record_writer::record_writer(const request_id& log, std::string_view sender)
     : bytes_(begin(log, sender)), header_size_(bytes_.size()) {}
 
@@ -55,7 +54,7 @@ void record_writer::add(const message& m, std::uint64_t time_ms) {
   if (empty()) set_time(bytes_, time_ms);
   byte_writer out(bytes_);
   encode(out, m);
-  weight_ += weight_of(m);
+  weight_ += weight(m);
 }
 
 bool record_writer::full() const noexcept {

@@ -16,6 +16,9 @@ namespace settle {
 /// The version that this build writes, and the only one it reads.
 inline constexpr std::uint8_t log_record_version = 1;
 
+/// What a message adds to a record and to a round, in rows that it may change.
+std::size_t weight(const message& m) noexcept;
+
 /// Gathers one sender's messages for one destination. Encodes at once and allocates only to grow.
 class record_writer {
  public:

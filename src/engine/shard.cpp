@@ -7,21 +7,10 @@
 
 #include "base/check.hpp"
 #include "base/mutation.hpp"
+#include "core/log_record.hpp"
 #include "engine/round.hpp"
 
 namespace settle {
-namespace {
-
-/// What a message adds to a round, in rows that it may change.
-std::size_t weight(const message& m) {
-  const bool rows = std::holds_alternative<body::init_orders>(m.body) ||
-                    std::holds_alternative<body::init_items>(m.body) ||
-                    std::holds_alternative<body::init_users>(m.body);
-  return rows ? limits::batch_rows : 1;
-}
-
-}  // namespace
-
 shard::shard(store& s, settle::log& l, const clock& c, shard_host& host, const options& o)
     : store_(s),
       log_(l),

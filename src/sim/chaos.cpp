@@ -29,7 +29,8 @@ bool concerns_process(fault kind) {
 }
 bool concerns_log(fault kind) {
   return kind == fault::log_outage || kind == fault::lose_records ||
-         kind == fault::repeat_records || kind == fault::lose_replies || kind == fault::trim_log;
+         kind == fault::repeat_records || kind == fault::lose_replies || kind == fault::trim_log ||
+         kind == fault::mislead_readers;
 }
 
 }  // namespace
@@ -165,6 +166,9 @@ chaos::ending chaos::begin_on_log(fault kind, random& draw) {
     case fault::lose_replies:
       return change(log.faults.reply_loss_ppm,
                     static_cast<std::uint32_t>(draw.between(1, 60)) * percent);
+    case fault::mislead_readers:
+      log.mislead_until(world_.time().now_us() + draw.between(50 * ms, 6'000 * ms));
+      return {};
     default:
       world_.trim_log(trim_horizon_us);
       return {};

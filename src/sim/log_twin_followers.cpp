@@ -16,6 +16,10 @@ constexpr std::uint64_t few_records = 3;
 /// How long a client asks brokers that do not answer.
 constexpr std::uint64_t follow_timeout_us = 1'000'000;
 
+/// A log that does not reach as far as it did is asked again so often, and so long.
+constexpr std::uint64_t ask_again_us = 250'000;
+constexpr std::uint64_t end_missing_us = 10'000'000;
+
 }  // namespace
 
 void log_server::follow(std::uint32_t session, partition_id partition, offset from,
@@ -49,6 +53,9 @@ void log_server::open(std::uint32_t number) {
   if (away(f.session)) {
     f.answer.status = error{errc::unavailable, "the brokers do not answer"};
     answer_us = follow_timeout_us;
+  } else if (asks_again(f)) {
+    time_.after(ask_again_us, [this, number] { open(number); });
+    return;
   } else {
     partition_log& log = at(f.partition);
     const auto next =
@@ -67,6 +74,19 @@ void log_server::open(std::uint32_t number) {
     const std::uint32_t session = followers_[number].session;
     if (clients_[session].alive) clients_[session].to_process([this, number] { answer(number); });
   });
+}
+
+void log_server::mislead_until(std::uint64_t time_us) {
+  if (time_.now_us() >= misled_until_us_ + end_missing_us) misled_until_us_ = time_us;
+}
+
+/// One answer that the log ends before is no proof.
+bool log_server::asks_again(follower& f) {
+  const std::uint64_t now_us = time_.now_us();
+  const bool reached = f.from < at(f.partition).next && now_us >= misled_until_us_;
+  if (f.from == offset{} || reached) return false;
+  if (!f.missing_since_us) f.missing_since_us = now_us;
+  return now_us - *f.missing_since_us < end_missing_us;
 }
 
 bool log_server::too_late(const follower& f) {

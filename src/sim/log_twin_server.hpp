@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,14 +19,6 @@
 #include "sim/transit.hpp"
 
 namespace settle::sim {
-
-/// Parts are of a million. The world may change them at any time.
-struct log_faults {
-  delay_range delay;  ///< each way
-  std::uint32_t loss_ppm = 0;
-  std::uint32_t duplicate_ppm = 0;
-  std::uint32_t reply_loss_ppm = 0;  ///< as many come twice
-};
 
 class log_server {
  public:
@@ -36,6 +29,9 @@ class log_server {
   /// What arrives until the end is dropped or waits, each drawn. Followers get nothing.
   void begin_outage() { outage_ = true; }
   void end_outage();
+  /// A broker that stood still does not know yet that it was replaced, and tells those who begin to
+  /// read of an older end. Nothing happens if it has just been so.
+  void mislead_until(std::uint64_t time_us);
 
   /// Forgets the records below.
   void trim(partition_id partition, offset below);
@@ -82,6 +78,7 @@ class log_server {
     bool stopped = false;        ///< a newer one has its place, or none
     bool under_way = false;      ///< the answer, or a delivery
     bool waits_for_end = false;  ///< of the outage
+    std::optional<std::uint64_t> missing_since_us;  ///< the log did not reach that far
     follow_answer answer;
   };
   struct sent_record {
@@ -126,6 +123,7 @@ class log_server {
   void unfollow(std::uint32_t session, partition_id partition);
   void open(std::uint32_t number);
   bool too_late(const follower& f);
+  bool asks_again(follower& f);
   void answer(std::uint32_t number);
   void plan_delivery(std::uint32_t number);
   void hand_over(std::uint32_t number);
@@ -136,6 +134,7 @@ class log_server {
   random& random_;
   observer& observer_;
   bool outage_ = false;
+  std::uint64_t misled_until_us_ = 0;
   std::uint64_t lost_until_us_ = 0;  ///< records sent up to then do not arrive
   std::map<partition_id, partition_log> logs_;
   std::deque<client> clients_;

@@ -289,6 +289,40 @@ TEST(log_twin, follower_goes_on_where_it_was_when_the_outage_ends) {
   EXPECT_EQ(a.heard.numbers(), up_to(20));
 }
 
+TEST(log_twin, reader_that_is_told_of_an_older_end_waits_until_the_broker_knows_better) {
+  world w;
+  process a(w.server);
+  a.say(stock_0, 1, 5);
+  w.run_for(20'000'000);
+  const offset last = w.seen.records.back().at;
+  w.server.mislead_until(w.time.now_us() + 4'000'000);
+  a.follow(stock_0, last, 1);
+  w.run_for(3'500'000);
+  EXPECT_TRUE(a.heard.answers.empty()) << "neither a follow nor a loss";
+  w.run_for(1'000'000);
+  ASSERT_EQ(a.heard.answers.size(), 1U);
+  EXPECT_TRUE(a.heard.answers[0].status);
+  EXPECT_EQ(a.heard.numbers(), up_to(5, 5));
+
+  w.server.mislead_until(w.time.now_us() + 4'000'000);
+  a.follow(stock_0, last, 2);
+  w.run_for(100'000);
+  EXPECT_EQ(a.heard.answers.size(), 2U) << "not again at once, or it would be taken for a loss";
+}
+
+TEST(log_twin, end_that_stays_missing_is_corrupt_after_ten_seconds) {
+  world w;
+  process a(w.server);
+  a.say(stock_0, 1, 5);
+  w.run();
+  a.follow(stock_0, offset{w.server.next(stock_0).value + 3}, 1);
+  w.run_for(9'500'000);
+  EXPECT_TRUE(a.heard.answers.empty());
+  w.run_for(1'000'000);
+  ASSERT_EQ(a.heard.answers.size(), 1U);
+  EXPECT_EQ(a.heard.answers[0].status.error().code, errc::corrupt);
+}
+
 TEST(log_twin, dead_process_hears_nothing_and_what_it_sent_may_arrive) {
   world w;
   process a(w.server);

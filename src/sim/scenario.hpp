@@ -15,35 +15,36 @@
 namespace settle::sim {
 
 /// name, what happens
-#define SETTLE_FAULT_LIST(X)                                                         \
-  X(kill_worker, "a process that owns partitions dies; another one comes, or not")   \
-  X(kill_gateway, "a gateway dies with requests open")                               \
-  X(stop_worker, "a process hands its partitions over and leaves")                   \
-  X(pause_worker, "a process stands still and comes back late, a zombie owner")      \
-  X(pause_gateway, "a gateway stands still")                                         \
-  X(sleep_gateway, "a gateway stands still for minutes")                             \
-  X(usurp, "a process works on partitions that are another one's")                   \
-  X(isolate_gateway, "a gateway does not reach the log, sometimes for minutes")      \
-  X(isolate_from_log, "a process does not reach the log")                            \
-  X(isolate_from_store, "a process does not reach the store")                        \
-  X(log_outage, "nobody reaches the log")                                            \
-  X(store_outage, "nobody reaches the store")                                        \
-  X(lose_records, "records vanish on their way to the log, in the middle of others") \
-  X(repeat_records, "records arrive at the log twice, the second time late")         \
-  X(lose_replies, "replies vanish, or come twice")                                   \
-  X(lose_commit_answers, "commits happen and nobody is told")                        \
-  X(lose_commits, "commits do not happen and nobody is told")                        \
-  X(late_commits, "commits happen long after they were given up")                    \
-  X(slow, "everything takes long, and differently long")                             \
-  X(store_goes_back, "a failover loses the newest commits, members and leases")      \
-  X(tear_reads, "the store goes back just after a read that a commit came before")   \
-  X(split_store, "the store is two for a while, and one half is thrown away")        \
-  X(store_full, "the store takes no commits")                                        \
-  X(lose_leases, "all leases are forgotten")                                         \
-  X(trim_log, "the log is trimmed as far as it may be")                              \
-  X(jump_clock, "the clock of a process jumps")                                      \
-  X(crowd, "many clients come at once")                                              \
-  X(new_rules, "the next version of the rules is switched on, and old programs meet it")
+#define SETTLE_FAULT_LIST(X)                                                             \
+  X(kill_worker, "a process that owns partitions dies; another one comes, or not")       \
+  X(kill_gateway, "a gateway dies with requests open")                                   \
+  X(stop_worker, "a process hands its partitions over and leaves")                       \
+  X(pause_worker, "a process stands still and comes back late, a zombie owner")          \
+  X(pause_gateway, "a gateway stands still")                                             \
+  X(sleep_gateway, "a gateway stands still for minutes")                                 \
+  X(usurp, "a process works on partitions that are another one's")                       \
+  X(isolate_gateway, "a gateway does not reach the log, sometimes for minutes")          \
+  X(isolate_from_log, "a process does not reach the log")                                \
+  X(isolate_from_store, "a process does not reach the store")                            \
+  X(log_outage, "nobody reaches the log")                                                \
+  X(store_outage, "nobody reaches the store")                                            \
+  X(lose_records, "records vanish on their way to the log, in the middle of others")     \
+  X(repeat_records, "records arrive at the log twice, the second time late")             \
+  X(lose_replies, "replies vanish, or come twice")                                       \
+  X(lose_commit_answers, "commits happen and nobody is told")                            \
+  X(lose_commits, "commits do not happen and nobody is told")                            \
+  X(late_commits, "commits happen long after they were given up")                        \
+  X(slow, "everything takes long, and differently long")                                 \
+  X(store_goes_back, "a failover loses the newest commits, members and leases")          \
+  X(tear_reads, "the store goes back just after a read that a commit came before")       \
+  X(split_store, "the store is two for a while, and one half is thrown away")            \
+  X(store_full, "the store takes no commits")                                            \
+  X(lose_leases, "all leases are forgotten")                                             \
+  X(trim_log, "the log is trimmed as far as it may be")                                  \
+  X(jump_clock, "the clock of a process jumps")                                          \
+  X(crowd, "many clients come at once")                                                  \
+  X(new_rules, "the next version of the rules is switched on, and old programs meet it") \
+  X(mislead_readers, "who begins to read a log is told of an older end of it")
 
 enum class fault : std::uint8_t {
 #define X(name, text) name,

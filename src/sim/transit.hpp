@@ -51,4 +51,12 @@ class transit {
   std::vector<std::uint32_t> free_;
 };
 
+/// Parts are of a million. The world may change them at any time.
+struct log_faults {
+  delay_range delay;  ///< each way
+  std::uint32_t loss_ppm = 0;
+  std::uint32_t duplicate_ppm = 0;
+  std::uint32_t reply_loss_ppm = 0;  ///< as many come twice
+};
+
 }  // namespace settle::sim

@@ -1,4 +1,7 @@
 // A cluster of three masters with a replica each: masters die or stand still, slots move.
+#include <chrono>
+#include <thread>
+
 #include "redis_faults.hpp"
 
 namespace settle::contract {
@@ -97,6 +100,11 @@ TEST_P(redis_cluster_faults, any_one_node_is_enough_to_begin_with) {
   options.url = "redis+cluster://127.0.0.1:1,127.0.0.1:" + ask("port 6");
   const auto opened = open();
   EXPECT_EQ(commit(*opened, batch(0, 1)), commit_outcome::committed);
+  // The others may still be on their way back from the fault before.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!opened->count().reachable && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(1ms);
+  }
   EXPECT_TRUE(opened->count().reachable);
 }
 

@@ -3,7 +3,8 @@
 //   kafka://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][?NAME=VALUE[&NAME=VALUE...]]
 //
 //   prefix=TEXT         before the names of the topics, which are order, stock, payment and reply
-//   connections=N       to each broker for what is sent; 1 to 16
+//   connections=N       to each broker and for each topic, for what is sent; 1 to 16 (1 for two
+//                       partitions or fewer, else 2)
 //   tls=on              encrypted; the servers' certificates are verified
 //   ca=FILE             certificates to trust, PEM; those of the system by default
 //   certificate=FILE, key=FILE, key_password=TEXT     of this client, PEM
@@ -25,7 +26,7 @@ namespace settle::kafka {
 struct address {
   std::string servers;  ///< host:port,...
   std::string prefix;
-  unsigned connections = 2;
+  unsigned connections = 0;  ///< as suits the number of partitions
   /// Of librdkafka, by name.
   std::vector<std::pair<std::string, std::string>> settings;
 };

@@ -157,16 +157,16 @@ std::string topic_name(const address& a, std::size_t topic) {
   return a.prefix + std::string(topic == reply_topic ? "reply" : name(static_cast<service>(topic)));
 }
 
-topic_handles::topic_handles(rd_kafka_t* client, const address& a) : client_(client) {
+topic_handles::topic_handles(rd_kafka_t* client, const address& a) {
   for (std::size_t t = 0; t < topic_count; ++t) {
     topics_[t].reset(rd_kafka_topic_new(client, topic_name(a, t).c_str(), nullptr));
   }
 }
 
-void topic_handles::find_leaders() {
+void find_leaders(rd_kafka_t* client) {
   constexpr int patience_ms = 1'000;
   const rd_kafka_metadata_t* told = nullptr;
-  if (rd_kafka_metadata(client_, 0, nullptr, &told, patience_ms) == 0) {
+  if (rd_kafka_metadata(client, 0, nullptr, &told, patience_ms) == 0) {
     rd_kafka_metadata_destroy(told);
   }
 }

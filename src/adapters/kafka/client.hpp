@@ -89,13 +89,14 @@ class topic_handles {
  public:
   topic_handles(rd_kafka_t* client, const address& a);
   rd_kafka_topic_t* operator[](std::size_t topic) const noexcept { return topics_[topic].get(); }
-  /// Asks at once, where the library would first wait half a second. Waits a second at most.
-  void find_leaders();
 
  private:
-  rd_kafka_t* client_;
   owned<rd_kafka_topic_t> topics_[topic_count];
 };
+
+/// Asks for the leaders of the client's topics at once, where the library would first wait half a
+/// second. Waits a second at most.
+void find_leaders(rd_kafka_t* client);
 
 /// Milliseconds since some moment in the past.
 std::uint64_t steady_ms() noexcept;

@@ -64,7 +64,7 @@ result<std::unique_ptr<feed>> feed::open(const address& a, const topics& t, heal
   if (!client) return client.error();
   made->client_ = std::move(*client);
   made->handles_ = std::make_unique<topic_handles>(made->client_.get(), a);
-  made->handles_->find_leaders();
+  find_leaders(made->client_.get());
   made->replies_.queue.reset(rd_kafka_queue_new(made->client_.get()));
   made->listen(made->replies_);
   made->thread_ = std::thread([f = made.get()] { f->run(); });

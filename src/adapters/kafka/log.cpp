@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <ranges>
 
 #include "adapters/kafka/feed.hpp"
 #include "adapters/kafka/outgoing.hpp"
@@ -40,10 +41,17 @@ result<std::unique_ptr<kafka_log>> kafka_log::open(const kafka_options& options)
 
   std::unique_ptr<kafka_log> made(new kafka_log(
       std::move(health), std::make_unique<kafka::topics>(std::move(*topics)), options.sender));
-  for (unsigned i = 0; i < address->connections + 1; ++i) {
-    auto sender = kafka::sender::open(*address, made->topics_->partitions, *made->health_);
-    if (!sender) return sender.error();
-    made->senders_.push_back(std::move(*sender));
+  for (std::size_t t = 0; t < kafka::topic_count; ++t) {
+    const std::uint32_t partitions = made->topics_->partitions[t];
+    // Where partitions are few, what waits for the only connection travels together.
+    unsigned wanted = partitions > 2 ? 2 : 1;
+    if (address->connections != 0) wanted = address->connections;
+    if (t == kafka::reply_topic) wanted = 1;
+    for (unsigned i = 0; i < wanted; ++i) {
+      auto sender = kafka::sender::open(*address, t, partitions, *made->health_);
+      if (!sender) return sender.error();
+      made->senders_[t].push_back(std::move(*sender));
+    }
   }
   auto feed = kafka::feed::open(*address, *made->topics_, *made->health_);
   if (!feed) return feed.error();
@@ -58,7 +66,7 @@ kafka_log::~kafka_log() {
   if (upkeep_.joinable()) upkeep_.join();
   feed_.reset();  // its readers may still append
   const std::uint64_t until_ms = kafka::steady_ms() + last_wait_ms;
-  for (const auto& s : senders_) s->finish(until_ms);
+  for (const auto& s : senders_ | std::views::join) s->finish(until_ms);
 }
 
 kafka::outgoing& kafka_log::mine() {
@@ -72,7 +80,7 @@ kafka::outgoing& kafka_log::mine() {
 }
 
 kafka::sender& kafka_log::sender_of(std::size_t service, std::size_t partition) {
-  return *senders_[(service + partition) % (senders_.size() - 1)];
+  return *senders_[service][partition % senders_[service].size()];
 }
 
 void kafka_log::append(message&& m, std::uint64_t time_ms) {
@@ -82,14 +90,14 @@ void kafka_log::append(message&& m, std::uint64_t time_ms) {
 void kafka_log::flush() {
   mine().flush(
       [&](std::size_t service, std::uint32_t partition, std::string_view bytes) {
-        sender_of(service, partition).send(service, partition, {}, bytes);
+        sender_of(service, partition).send(partition, {}, bytes);
       },
       [&](std::uint64_t gateway, std::string_view bytes) {
         char key[sizeof gateway];
         std::memcpy(key, &gateway, sizeof key);
         const auto partition =
             static_cast<std::uint32_t>(gateway % topics_->partitions[kafka::reply_topic]);
-        senders_.back()->send(kafka::reply_topic, partition, {key, sizeof key}, bytes);
+        senders_[kafka::reply_topic][0]->send(partition, {key, sizeof key}, bytes);
       });
 }
 
@@ -128,7 +136,7 @@ result<void> kafka_log::trim(const std::vector<std::pair<partition_id, offset>>&
 
 void kafka_log::upkeep() {
   while (!ending_) {
-    for (const auto& s : senders_) s->poll();
+    for (const auto& s : senders_ | std::views::join) s->poll();
     std::this_thread::sleep_for(upkeep_pause);
   }
 }
@@ -139,7 +147,7 @@ bool kafka_log::reachable() const noexcept {
 
 kafka_statistics kafka_log::count() const {
   kafka_statistics now;
-  for (const auto& s : senders_) {
+  for (const auto& s : senders_ | std::views::join) {
     const auto& count = s->count();
     now.sent += count.sent;
     now.stored += count.stored;
@@ -162,11 +170,11 @@ kafka_statistics kafka_log::count() const {
 }
 
 void kafka_log::abandon() {
-  for (const auto& s : senders_) s->abandon();
+  for (const auto& s : senders_ | std::views::join) s->abandon();
 }
 
 void kafka_log::fail_producers() {
-  for (const auto& s : senders_) s->fail_for_test();
+  for (const auto& s : senders_ | std::views::join) s->fail_for_test();
 }
 
 }  // namespace settle

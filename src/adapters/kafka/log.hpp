@@ -98,7 +98,8 @@ class kafka_log final : public log {
 
   std::unique_ptr<kafka::health> health_;
   std::unique_ptr<kafka::topics> topics_;
-  std::vector<std::unique_ptr<kafka::sender>> senders_;  ///< the last one sends replies
+  std::array<std::vector<std::unique_ptr<kafka::sender>>, service_count + 1>
+      senders_;  ///< by topic
   std::unique_ptr<kafka::feed> feed_;
 
   const std::string sender_;

@@ -19,12 +19,6 @@ std::size_t from_opaque(void* opaque) {
   return reinterpret_cast<std::size_t>(opaque);
 }
 
-std::size_t sum(const partition_counts_by_topic& partitions) {
-  std::size_t all = 0;
-  for (const std::uint32_t count : partitions) all += count;
-  return all;
-}
-
 void purge(rd_kafka_t* client) {
   rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   rd_kafka_flush(client, purge_wait_ms);
@@ -36,15 +30,12 @@ sender::producer::~producer() {
   if (client) purge(client.get());
 }
 
-sender::sender(const address& a, const partition_counts_by_topic& partitions, health& h)
-    : address_(a), health_(h), first_(), unsent_(sum(partitions)) {
-  for (std::size_t t = 1; t < topic_count; ++t) first_[t] = first_[t - 1] + partitions[t - 1];
-}
+sender::sender(const address& a, std::size_t topic, std::uint32_t partitions, health& h)
+    : address_(a), topic_(topic), health_(h), unsent_(partitions) {}
 
-result<std::unique_ptr<sender>> sender::open(const address& a,
-                                             const partition_counts_by_topic& partitions,
-                                             health& h) {
-  std::unique_ptr<sender> made(new sender(a, partitions, h));
+result<std::unique_ptr<sender>> sender::open(const address& a, std::size_t topic,
+                                             std::uint32_t partitions, health& h) {
+  std::unique_ptr<sender> made(new sender(a, topic, partitions, h));
   auto first = made->make();
   if (!first) return first.error();
   made->producer_ = std::move(*first);
@@ -56,16 +47,15 @@ result<std::unique_ptr<sender::producer>> sender::make() {
   if (!client) return client.error();
   auto made = std::make_unique<producer>();
   made->client = std::move(*client);
-  made->topics = std::make_unique<topic_handles>(made->client.get(), address_);
-  made->topics->find_leaders();
+  rd_kafka_t* const producing = made->client.get();
+  made->topic.reset(rd_kafka_topic_new(producing, topic_name(address_, topic_).c_str(), nullptr));
+  find_leaders(producing);
   return made;
 }
 
-void sender::send(std::size_t topic, std::uint32_t partition, std::string_view key,
-                  std::string_view value) {
-  const std::size_t slot = first_[topic] + partition;
+void sender::send(std::uint32_t partition, std::string_view key, std::string_view value) {
   const std::size_t size = key.size() + value.size();
-  std::atomic<std::size_t>& unsent = unsent_[slot];
+  std::atomic<std::size_t>& unsent = unsent_[partition];
   // One partition that cannot be reached must not take the room of the others.
   if (unsent.fetch_add(size, std::memory_order_relaxed) + size > limits::unsent_partition_bytes) {
     unsent.fetch_sub(size, std::memory_order_relaxed);
@@ -75,9 +65,9 @@ void sender::send(std::size_t topic, std::uint32_t partition, std::string_view k
   counters_.bytes.fetch_add(size, std::memory_order_relaxed);
   const std::shared_lock lock(mutex_);
   // The library takes a pointer to what it copies, and does not change it.
-  const int failed = rd_kafka_produce(
-      (*producer_->topics)[topic], static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
-      const_cast<char*>(value.data()), value.size(), key.data(), key.size(), to_opaque(slot));
+  const int failed = rd_kafka_produce(producer_->topic.get(), static_cast<std::int32_t>(partition),
+                                      RD_KAFKA_MSG_F_COPY, const_cast<char*>(value.data()),
+                                      value.size(), key.data(), key.size(), to_opaque(partition));
   if (failed == 0) {
     counters_.sent.fetch_add(1, std::memory_order_relaxed);
     return;

@@ -1,7 +1,8 @@
 // One idempotent producer of librdkafka, that is, one connection to each broker: records of one
 // partition are stored in the order of send() and once each. A broker works on one request of a
-// connection at a time, and librdkafka puts one partition into a request, so a log has several
-// senders, each for its share of the partitions.
+// connection at a time, librdkafka puts one partition into a request, and looks through all
+// partitions that it knows of for something to send; so a log has several senders, each for one
+// topic or a share of its partitions.
 //
 // A producer that librdkafka gives up (a broker contradicts what it believes) is replaced by a new
 // one, when the last requests of the old one are answered: what it had not sent is dropped, and so
@@ -21,9 +22,6 @@
 
 namespace settle::kafka {
 
-/// Partitions of each topic, in the order of topic_name.
-using partition_counts_by_topic = std::array<std::uint32_t, topic_count>;
-
 class sender final : public client_listener {
  public:
   struct counters {
@@ -35,12 +33,11 @@ class sender final : public client_listener {
     std::atomic<std::uint64_t> remade{0};   ///< producers that replaced another one
   };
 
-  static result<std::unique_ptr<sender>> open(const address& a,
-                                              const partition_counts_by_topic& partitions,
-                                              health& h);
+  /// `topic` in the order of topic_name.
+  static result<std::unique_ptr<sender>> open(const address& a, std::size_t topic,
+                                              std::uint32_t partitions, health& h);
   /// Copies the record. Never waits: without room, the record is dropped.
-  void send(std::size_t topic, std::uint32_t partition, std::string_view key,
-            std::string_view value);
+  void send(std::uint32_t partition, std::string_view key, std::string_view value);
   /// Takes what the cluster has answered, and replaces the producer if it has to be. To be called
   /// every few milliseconds.
   void poll();
@@ -61,18 +58,18 @@ class sender final : public client_listener {
   /// One life of the producer.
   struct producer {
     owned<rd_kafka_t> client;
-    std::unique_ptr<topic_handles> topics;
+    owned<rd_kafka_topic_t> topic;
     ~producer();
   };
 
-  sender(const address& a, const partition_counts_by_topic& partitions, health& h);
+  sender(const address& a, std::size_t topic, std::uint32_t partitions, health& h);
   result<std::unique_ptr<producer>> make();
   void begin_replacing(rd_kafka_t* client);
   void replace();
 
   address address_;
+  const std::size_t topic_;
   health& health_;
-  std::array<std::size_t, topic_count> first_;    ///< of a topic's partitions in unsent_
   std::vector<std::atomic<std::size_t>> unsent_;  ///< bytes on their way, by partition
   counters counters_;
   std::atomic<bool> useless_{false};

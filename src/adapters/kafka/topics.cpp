@@ -154,7 +154,9 @@ class survey {
         return error{errc::unavailable, "Kafka: " + std::to_string(left_) +
                                             " partitions cannot be read: " + health_.last_error()};
       }
-      if (writer_) writer_->poll();
+      for (const auto& w : writers_) {
+        if (w) w->poll();
+      }
       rd_kafka_poll(client_, 0);
       const owned<rd_kafka_message_t> m(rd_kafka_consume_queue(records_.get(), 50));
       if (!m) {
@@ -211,12 +213,13 @@ class survey {
 
   /// Others may do so as well; the first one counts.
   result<void> write_first(std::size_t topic, std::uint32_t partition) {
-    if (!writer_) {
-      auto made = sender::open(address_, topics_.partitions, health_);
+    std::unique_ptr<sender>& writer = writers_[topic];
+    if (!writer) {
+      auto made = sender::open(address_, topic, topics_.partitions[topic], health_);
       if (!made) return made.error();
-      writer_ = std::move(*made);
+      writer = std::move(*made);
     }
-    writer_->send(topic, partition, {}, identity_record(random_name(), wall_ms()));
+    writer->send(partition, {}, identity_record(random_name(), wall_ms()));
     return {};
   }
 
@@ -226,7 +229,7 @@ class survey {
   topic_handles& handles_;
   health& health_;
   owned<rd_kafka_queue_t> records_;
-  std::unique_ptr<sender> writer_;
+  std::array<std::unique_ptr<sender>, service_count> writers_;
   std::vector<std::pair<std::size_t, std::uint32_t>> failed_;  ///< topics and partitions
   std::size_t left_ = 0;
 };

@@ -12,6 +12,9 @@
 
 namespace settle::kafka {
 
+/// Partitions of each topic, in the order of topic_name.
+using partition_counts_by_topic = std::array<std::uint32_t, topic_count>;
+
 struct topics {
   partition_counts_by_topic partitions;
   /// The logs' names, by service and partition.

@@ -29,6 +29,32 @@ std::uint64_t read_optional_time(byte_reader& in, std::uint64_t start) {
 
 }  // namespace
 
+std::string_view name(step_kind kind) noexcept {
+  switch (kind) {
+    case step_kind::charge:
+      return "charge";
+    case step_kind::reserve:
+      return "reserve";
+    case step_kind::release:
+      return "release";
+    case step_kind::refund:
+      return "refund";
+  }
+  return "?";
+}
+
+std::string_view name(step_outcome outcome) noexcept {
+  switch (outcome) {
+    case step_outcome::pending:
+      return "pending";
+    case step_outcome::done:
+      return "done";
+    case step_outcome::refused:
+      return "refused";
+  }
+  return "?";
+}
+
 void encode(byte_writer& out, const attempt& value) {
   out.varint(value.number);
   out.varint(value.previous);

@@ -5,6 +5,7 @@
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "core/answer.hpp"
@@ -13,6 +14,10 @@ namespace settle {
 
 enum class step_kind : std::uint8_t { charge = 0, reserve = 1, release = 2, refund = 3 };
 enum class step_outcome : std::uint8_t { pending = 0, done = 1, refused = 2 };
+
+/// As the enumerator is called.
+std::string_view name(step_kind kind) noexcept;
+std::string_view name(step_outcome outcome) noexcept;
 
 /// One step of the saga: an order sent to one partition, and what came back.
 /// Times are the appenders' clocks, milliseconds since 1970, for display only.

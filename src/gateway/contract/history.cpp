@@ -7,32 +7,6 @@
 namespace settle::gateway {
 namespace {
 
-std::string_view name_of(step_kind kind) {
-  switch (kind) {
-    case step_kind::charge:
-      return "charge";
-    case step_kind::reserve:
-      return "reserve";
-    case step_kind::release:
-      return "release";
-    case step_kind::refund:
-      return "refund";
-  }
-  return "?";
-}
-
-std::string_view name_of(step_outcome outcome) {
-  switch (outcome) {
-    case step_outcome::pending:
-      return "pending";
-    case step_outcome::done:
-      return "done";
-    case step_outcome::refused:
-      return "refused";
-  }
-  return "?";
-}
-
 service service_of(step_kind kind) {
   const bool money = kind == step_kind::charge || kind == step_kind::refund;
   return money ? service::payment : service::stock;
@@ -80,10 +54,10 @@ std::string_view reason_of(step_kind kind) {
 }
 
 void append_step(std::string& out, const attempt_step& step) {
-  out.append(R"({"step": ")").append(name_of(step.kind));
+  out.append(R"({"step": ")").append(name(step.kind));
   out.append(R"(", "partition": ")").append(name(service_of(step.kind))).push_back(':');
   append_number(out, step.partition);
-  out.append(R"(", "outcome": ")").append(name_of(step.outcome));
+  out.append(R"(", "outcome": ")").append(name(step.outcome));
   out.append(R"(", "reason": )");
   out.append(step.outcome == step_outcome::refused ? reason_of(step.kind) : "null");
   out.append(R"(, "time": )");
