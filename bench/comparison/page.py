@@ -117,8 +117,7 @@ def opening(results):
              f"```\n{results['command']}\n```\n\n"
              f"{results['runs']} run{'' if results['runs'] == 1 else 's'} of every measurement, "
              f"{settings['duration_s']:g} s each after {settings['warmup_s']:g} s of warm-up. "
-             "A figure is the median of the runs; in parentheses the lowest and the highest.\n"
-             "\nOver Kafka and Redis, with a process a role: [SCALE.md](SCALE.md).\n")
+             "A figure is the median of the runs; in parentheses the lowest and the highest.\n")
     return text
 
 
