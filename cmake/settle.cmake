@@ -10,8 +10,10 @@ target_compile_options(settle_flags INTERFACE
   # -Wconversion then means the same with both compilers.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
 # Inlining stops when a unit has grown by so much; a unit of eight sources as they would alone.
-target_compile_options(settle_flags INTERFACE
-  $<$<CXX_COMPILER_ID:GNU>:--param=large-unit-insns=200000>)
+if(NOT SETTLE_SANITIZE)
+  target_compile_options(settle_flags INTERFACE
+    $<$<CXX_COMPILER_ID:GNU>:--param=large-unit-insns=200000>)
+endif()
 if(SETTLE_FUZZ)
   # The fuzzer is guided by what it covers in our libraries, not only in the target itself.
   target_compile_options(settle_flags INTERFACE -fsanitize=fuzzer-no-link)
