@@ -8,7 +8,7 @@ python=/usr/bin/python3  # the one that Debian's python3-pytest belongs to
 fuzz_seconds=20          # for each target
 histories=10000          # of the simulator, of everything; each scenario gets a hundredth
 sanitized_histories=40   # with AddressSanitizer; each scenario gets a twentieth
-export step_limit=1200   # s: a step that hangs fails, and the others are still seen
+export step_limit=1800   # s: a step that hangs fails, and the others are still seen
 ctest_options=(--output-on-failure --no-tests=error --timeout 900 -j "$(nproc)")
 
 # Where a kernel spreads addresses widely, sanitizers now and then find their own places taken.
