@@ -101,9 +101,9 @@ TEST_P(redis_cluster_faults, any_one_node_is_enough_to_begin_with) {
   const auto opened = open();
   EXPECT_EQ(commit(*opened, batch(0, 1)), commit_outcome::committed);
   // The others may still be on their way back from the fault before.
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto until = std::chrono::steady_clock::now() + milliseconds(10'000);
   while (!opened->count().reachable && std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(milliseconds(1));
   }
   EXPECT_TRUE(opened->count().reachable);
 }
