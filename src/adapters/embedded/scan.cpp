@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <utility>
 
 namespace settle::embedded {
@@ -14,10 +13,12 @@ using found_keys = std::map<std::string, stored_value, std::less<>>;
 struct layers {
   found_keys keys;
   /// A layer that had more than was asked for says nothing of what comes behind its last key.
-  std::optional<std::string> known_up_to;
+  bool cut_short = false;
+  std::string known_up_to;  ///< if they were cut short
 
   void ends_at(std::string_view key) {
-    if (!known_up_to || key < *known_up_to) known_up_to = key;
+    if (!cut_short || key < known_up_to) known_up_to = key;
+    cut_short = true;
   }
 };
 
@@ -59,12 +60,12 @@ void scan_partition(const overlay& memory, const database& entities, scan_reques
     if (!request.status) return;
   } while (!memory.consistent(snapshot));
   request.position = snapshot.position;
-  request.more = found.known_up_to.has_value();
+  request.more = found.cut_short;
   for (auto& [key, value] : found.keys) {
-    if (found.known_up_to && key > *found.known_up_to) break;
+    if (found.cut_short && key > found.known_up_to) break;
     if (value) request.entries.emplace_back(key, std::move(*value));
   }
-  if (found.known_up_to) request.cursor = std::move(*found.known_up_to);
+  if (found.cut_short) request.cursor = std::move(found.known_up_to);
 }
 
 }  // namespace settle::embedded
