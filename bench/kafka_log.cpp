@@ -154,7 +154,7 @@ int main(int argc, char** argv) {
       static_cast<std::uint16_t>(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 4);
   const char* url = std::getenv("SETTLE_TEST_URL");
   CHECK(url != nullptr && partitions > 0, "is started by tests/servers/run.py");
-  kafka_options options;
+  broker_options options;
   options.url = std::string(url) + (argc > 2 ? std::string("?") + argv[2] : "");
   options.partitions = {1, partitions, 1};
   auto opened = kafka_log::open(options);

@@ -8,7 +8,7 @@ import time
 from comparison.load import SETTLE
 from comparison.processes import processor_seconds
 from processes import Failed, Workplace
-from stack import ROLES, Stack
+from stack import ROLES, Stack, is_ready
 
 SAMPLE_SECONDS = 0.25
 READY_SECONDS = 60  # at most
@@ -19,32 +19,44 @@ ITEMS = 100_000
 @dataclasses.dataclass(frozen=True)
 class Deployment:
     title: str
-    how: dict  # of tests/servers/stack.py
+    how: dict | None  # of tests/servers/stack.py; None: OneProcess
     workloads: tuple = ("uniform-256", "hot-256", "uniform-1")
     waiting_orders: int = 0  # how many the store has when the services start
+    orders_factor: int = 1  # so that they last
 
 
-# All of them: one broker, one Redis, one process a role. Few partitions, since a record costs the
-# broker a request; docs/kafka.md.
+# All but the first: one broker, one Redis, one process a role. Few partitions, since a record costs
+# Kafka a request; docs/kafka.md.
+RABBITMQ = {"log": "rabbitmq", "partitions": 2}
 DEPLOYMENTS = {
-    "1": Deployment("1 partition", {"partitions": 1}),
-    "2": Deployment("2 partitions (default)", {"partitions": 2}),
-    "2-watch": Deployment("2 partitions, `--commit watch`", {"partitions": 2, "commit": "watch"}),
-    "2-nginx": Deployment("2 partitions, behind nginx", {"partitions": 2, "no_nginx": False}),
-    "4": Deployment("4 partitions", {"partitions": 4}),
-    "100": Deployment("100 partitions", {"partitions": 100}),
-    "100-wait": Deployment("100 partitions, fetches wait 10 ms", {
+    "embedded": Deployment("one process, embedded store", None, orders_factor=3),
+    "1": Deployment("Kafka, 1 partition", {"partitions": 1}),
+    "2": Deployment("Kafka, 2 partitions (default)", {"partitions": 2}),
+    "2-watch": Deployment("Kafka, 2 partitions, `--commit watch`",
+                          {"partitions": 2, "commit": "watch"}),
+    "2-nginx": Deployment("Kafka, 2 partitions, behind nginx",
+                          {"partitions": 2, "no_nginx": False}),
+    "4": Deployment("Kafka, 4 partitions", {"partitions": 4}),
+    "100": Deployment("Kafka, 100 partitions", {"partitions": 100}),
+    "100-wait": Deployment("Kafka, 100 partitions, fetches wait 10 ms", {
         "partitions": 100, "log_options": "fetch.min.bytes=20000&fetch.wait.max.ms=10"}),
-    "ready": Deployment("2 partitions, 1,000,000 orders in Redis", {"partitions": 2}, (),
+    "rabbitmq-1": Deployment("RabbitMQ, 1 partition", {**RABBITMQ, "partitions": 1}),
+    "rabbitmq": Deployment("RabbitMQ, 2 partitions (default)", RABBITMQ),
+    "rabbitmq-watch": Deployment("RabbitMQ, 2 partitions, `--commit watch`",
+                                 {**RABBITMQ, "commit": "watch"}),
+    "rabbitmq-nginx": Deployment("RabbitMQ, 2 partitions, behind nginx",
+                                 {**RABBITMQ, "no_nginx": False}),
+    "ready": Deployment("Kafka, 2 partitions, 1,000,000 orders in Redis", {"partitions": 2}, (),
                         1_000_000),
 }
+BROKERS = {"kafka": "Kafka", "rabbitmq": "RabbitMQ"}  # as people call them
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     duration_s: float
     warmup_s: float  # of each measurement
-    first_warmup_s: float  # of a fresh deployment: the broker compiles what it does often
+    first_warmup_s: float  # of a fresh Kafka, which compiles what it does often
     orders: int
 
 
@@ -70,16 +82,19 @@ class Campaign:
     def _measure(self, name, run):
         wanted = DEPLOYMENTS[name]
         with Workplace("settle-scale-") as workplace:
-            stack = Stack(workplace, long_run=True, **{"no_nginx": True, **wanted.how})
+            if wanted.how is None:
+                stack = OneProcess(workplace)
+            else:
+                stack = Stack(workplace, long_run=True, **{"no_nginx": True, **wanted.how})
             stack.start()
             if wanted.waiting_orders:
                 self._note(name, "ready", run, self._time_start(stack, wanted.waiting_orders))
-            if wanted.workloads:
-                load(stack, wanted.workloads[0], self.settings.first_warmup_s, 1,
-                     self.settings.orders)
+            orders = wanted.orders_factor * self.settings.orders
+            if wanted.workloads and stack.log == "kafka":
+                load(stack, wanted.workloads[0], self.settings.first_warmup_s, 1, orders)
             for workload in wanted.workloads:
                 found = load(stack, workload, self.settings.warmup_s, self.settings.duration_s,
-                             self.settings.orders)
+                             orders)
                 self._note(name, workload, run, found)
 
     def _time_start(self, stack, orders):
@@ -109,12 +124,32 @@ class Campaign:
                      f"p99 {found['p99_ms']:7.2f} ms  {sum(found['cpu_us'].values()):5.0f} us")
 
 
+class OneProcess:
+    """As Stack, so far as it is measured: all services in one process, with the embedded store."""
+
+    log = nginx = None
+
+    def __init__(self, workplace):
+        self.workplace = workplace
+        port = workplace.free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        folder = workplace.folder("settle-1")
+        self.nodes = [workplace.server(
+            "settle-1", (SETTLE, "serve", "--store", f"embedded:{folder / 'data'}", "--listen",
+                         f"127.0.0.1:{port}"), lambda: is_ready("127.0.0.1", port), folder)]
+
+    def start(self):
+        self.nodes[0].start()
+
+
 def groups_of(stack):
     """Process ids by what they are."""
+    if isinstance(stack, OneProcess):
+        return {"settle": [stack.nodes[0].popen.pid]}
     groups = {role: [] for role in ("gateway", *ROLES)}
     for node in stack.nodes:
         groups[node.name.rpartition("-")[0]].append(node.popen.pid)
-    groups["Kafka"] = [node.popen.pid for node in stack.brokers.nodes]
+    groups[BROKERS[stack.log]] = [node.popen.pid for node in stack.brokers.nodes]
     groups["Redis"] = [node.popen.pid for node in stack.store.nodes]
     if stack.nginx:
         groups["nginx"] = [stack.nginx.popen.pid]

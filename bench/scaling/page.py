@@ -10,7 +10,7 @@ WORKLOADS = {
     "uniform-1": "One connection",
 }
 COLOURS = {"gateway": "#1b6ca8", "order": "#4f93c4", "stock": "#86b8d9", "payment": "#bcd8ea",
-           "Kafka": "#c8553d", "Redis": "#e0a458", "nginx": "#7a7a7a"}
+           "settle": "#1b6ca8", "Kafka": "#c8553d", "RabbitMQ": "#d98324", "Redis": "#a8b545", "nginx": "#7a7a7a"}
 
 
 class Figures:
@@ -35,10 +35,10 @@ class Figures:
         return [name for name in self.names if self.of(name, workload, "rate_per_s")]
 
 
-def page(results, plot):
+def page(results, plots):
     figures = Figures(results)
     about = results["machine"]
-    text = "# Settle over Kafka and Redis, measured\n\n"
+    text = "# Settle in one process, over Kafka and over RabbitMQ, measured\n\n"
     if results["quick"]:
         text += "**One short run, to see that everything works; not figures to quote.**\n\n"
     text += table(["", ""], [
@@ -49,7 +49,7 @@ def page(results, plot):
         ["revision", about["revision"]],
         ["load average before", f"{about['load_average']:.2f}"],
     ]).replace("---:", "---")
-    text += (f"\nOne Kafka broker, one Redis, one process a role. From `{results['command']}`: "
+    text += (f"\nOne broker, one Redis, one process a role. From `{results['command']}`: "
              f"{results['runs']} runs, {results['settings']['duration_s']:g} s each; the median, "
              "and in parentheses the lowest and the highest.\n")
     for workload, caption in WORKLOADS.items():
@@ -61,16 +61,17 @@ def page(results, plot):
             [[results["deployments"][n], spread(figures.of(n, workload, "rate_per_s")),
               spread(figures.of(n, workload, "p50_ms")), spread(figures.of(n, workload, "p99_ms")),
               spread(figures.total_cpu(n, workload))] for n in names])
+    if plots:
+        text += "".join(f"\n![{caption}]({file})\n" for caption, file in plots)
     text += ("\nCPU: of all services and servers together, without the load generator.\n"
              "\n## Where the time goes\n\nMicroseconds of processor time a checkout, 256 "
              "connections, two random items an order.\n\n")
     names = figures.with_workload("uniform-256")
-    text += table(["", *COLOURS], [
+    groups = [g for g in COLOURS if any(figures.of(n, "uniform-256", "cpu_us", g) for n in names)]
+    text += table(["", *groups], [
         [results["deployments"][n],
-         *(cell(figures.of(n, "uniform-256", "cpu_us", group)) for group in COLOURS)]
+         *(cell(figures.of(n, "uniform-256", "cpu_us", group)) for group in groups)]
         for n in names])
-    if plot:
-        text += f"\n![CPU a checkout, by process]({plot})\n"
     starts = [(n, figures.of(n, "ready", "ready_s")) for n in figures.names]
     starts = [[results["deployments"][n], spread(values)] for n, values in starts if values]
     if starts:
@@ -94,26 +95,48 @@ def cell(values):
     return number(statistics.median(values)) if values else "–"
 
 
-def draw(results, file):
-    """Bars of processor time by process. Returns whether there was something to show."""
+def draw(results, output, folder):
+    """Plots below output / folder; pairs of a caption and a path below output."""
     from comparison.plots import plt  # with its settings
     figures = Figures(results)
     names = figures.with_workload("uniform-256")
     if not names:
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure, axes = plt.subplots(figsize=(8, 0.8 + 0.45 * len(names)))
-    begin = [0.0] * len(names)
-    for group, colour in COLOURS.items():
-        widths = [statistics.median(figures.of(n, "uniform-256", "cpu_us", group) or [0])
-                  for n in names]
-        axes.barh(range(len(names)), widths, left=begin, color=colour, height=0.6, label=group)
-        begin = [b + w for b, w in zip(begin, widths)]
-    axes.set_yticks(range(len(names)), [results["deployments"][n].replace("`", "") for n in names])
-    axes.invert_yaxis()
-    axes.set_xlabel("µs of processor time a checkout, 256 connections")
-    axes.legend(ncols=len(COLOURS), loc="lower center", bbox_to_anchor=(0.4, 1), frameon=False,
-                fontsize=8)
-    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)
-    return True
+        return []
+    (output / folder).mkdir(parents=True, exist_ok=True)
+    titles = [results["deployments"][n].replace("`", "") for n in names]
+
+    def bars(file, caption, unit, series, stacked=False):
+        """`series`: pairs of a label with its colour, and a value for each deployment."""
+        figure, axes = plt.subplots(figsize=(8, 0.8 + 0.45 * len(names)))
+        begin = [0.0] * len(names)
+        height = 0.6 if stacked else 0.8 / len(series)
+        for number_of_it, ((label, colour), values) in enumerate(series):
+            shift = 0 if stacked else (number_of_it - (len(series) - 1) / 2) * height
+            axes.barh([at + shift for at in range(len(names))], values,
+                      left=begin if stacked else None, color=colour, height=height, label=label)
+            begin = [b + v for b, v in zip(begin, values)]
+        axes.set_yticks(range(len(names)), titles)
+        axes.invert_yaxis()
+        axes.set_xlabel(unit)
+        axes.legend(ncols=5, loc="lower center", bbox_to_anchor=(0.4, 1), frameon=False, fontsize=8)
+        figure.savefig(output / folder / file, format="svg", bbox_inches="tight",
+                       metadata={"Date": None})
+        plt.close(figure)
+        return caption, f"{folder}/{file}"
+
+    def medians(workload, *path):
+        return [statistics.median(figures.of(n, workload, *path) or [0]) for n in names]
+
+    two, one = ("two random items", "#1b6ca8"), ("everybody buys the same item", "#c8553d")
+    return [
+        bars("rate.svg", "Rate", "checkouts/s, 256 connections",
+             [(two, medians("uniform-256", "rate_per_s")), (one, medians("hot-256", "rate_per_s"))]),
+        bars("latency.svg", "Latency", "ms, half of the checkouts are quicker",
+             [(("256 connections", "#1b6ca8"), medians("uniform-256", "p50_ms")),
+              (("one connection", "#e0a458"), medians("uniform-1", "p50_ms"))]),
+        bars("cpu.svg", "CPU a checkout, by process",
+             "µs of processor time a checkout, 256 connections",
+             [((group, colour), medians("uniform-256", "cpu_us", group))
+              for group, colour in COLOURS.items()
+              if any(figures.of(n, "uniform-256", "cpu_us", group) for n in names)],
+             stacked=True)]

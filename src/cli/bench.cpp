@@ -24,11 +24,6 @@ struct bench_flags {
   bench::options wanted;
 };
 
-int fail(const std::string& why) {
-  fmt::print(stderr, "settle bench: {}\n", why);
-  return not_possible;
-}
-
 /// What several flags say together.
 void combine(bench_flags& given) {
   bench::options& wanted = given.wanted;
@@ -49,9 +44,9 @@ void combine(bench_flags& given) {
 
 int write_report(const std::string& file, std::span<const bench::recorded_run> runs) {
   auto page = bench::report_page(runs);
-  if (!page) return fail(page.error().detail);
+  if (!page) return fail("bench", page.error().detail);
   auto written = report::write_file(file, *page);
-  return written ? 0 : fail(written.error().detail);
+  return written ? 0 : fail("bench", written.error().detail);
 }
 
 int write_own_report(const bench_flags& given, const bench::outcome& found) {
@@ -62,18 +57,18 @@ int write_own_report(const bench_flags& given, const bench::outcome& found) {
 
 int run_checkout(bench_flags& given) {
   auto target = http::parse_url(given.url);
-  if (!target) return fail(target.error().detail);
+  if (!target) return fail("bench", target.error().detail);
   given.wanted.target = *target;
   combine(given);
   auto found = [&] {
     report::progress progress;
     return bench::run(given.wanted, progress);
   }();
-  if (!found) return fail(found.error().detail);
+  if (!found) return fail("bench", found.error().detail);
   if (given.json_file != "-") fmt::print("{}", bench::summary(given.wanted, *found));
   if (!given.json_file.empty()) {
     auto written = report::write_file(given.json_file, bench::to_json(given.wanted, *found));
-    if (!written) return fail(written.error().detail);
+    if (!written) return fail("bench", written.error().detail);
   }
   return given.report_file.empty() ? 0 : write_own_report(given, *found);
 }
@@ -225,11 +220,11 @@ struct report_flags {
 };
 
 int run_report(const report_flags& given) {
-  if (given.labels.size() > given.files.size()) return fail("more labels than files");
+  if (given.labels.size() > given.files.size()) return fail("bench", "more labels than files");
   std::vector<bench::recorded_run> runs;
   for (std::size_t i = 0; i < given.files.size(); ++i) {
     auto text = report::read_file(given.files[i]);
-    if (!text) return fail(text.error().detail);
+    if (!text) return fail("bench", text.error().detail);
     runs.push_back({.file = given.files[i],
                     .label = i < given.labels.size() ? given.labels[i] : std::string(),
                     .json = std::move(*text)});

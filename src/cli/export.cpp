@@ -24,11 +24,6 @@ struct export_flags {
   bool overwrite = false;
 };
 
-int fail(const error& why) {
-  fmt::print(stderr, "settle export: {}\n", why.detail);
-  return not_possible;
-}
-
 /// All but the words at the end. The bar goes away before.
 result<std::string> write_file(const export_flags& given, transfer::place& from) {
   transfer::teller teller;
@@ -58,9 +53,9 @@ int run_export(const export_flags& given) {
   transfer::log_to_standard_error();
   signal(SIGPIPE, SIG_IGN);
   auto from = transfer::place::parse(given.store_url, given.prefix);
-  if (!from) return fail(from.error());
+  if (!from) return fail("export", from.error().detail);
   const auto summary = write_file(given, *from);
-  if (!summary) return fail(summary.error());
+  if (!summary) return fail("export", summary.error().detail);
   fmt::print(given.file == "-" ? stderr : stdout, "{}", *summary);
   std::fflush(stdout);
   return 0;

@@ -4,11 +4,15 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <string_view>
 
 namespace settle::cli {
 
 /// The exit code where a command could not do what it was asked for: wrong flags among them.
 inline constexpr int not_possible = 2;
+
+/// Says why, and returns that code.
+int fail(std::string_view command, const std::string& why);
 
 template <class Number>
 CLI::Option* add_number(CLI::App& command, const std::string& name, Number& value, Number least,

@@ -23,11 +23,6 @@ struct import_flags {
   std::string file;
 };
 
-int fail(const std::string& why) {
-  fmt::print(stderr, "settle import: {}\n", why);
-  return not_possible;
-}
-
 /// Looks, and does nothing.
 class file_check final : public transfer::shop_reader {
  public:
@@ -78,9 +73,9 @@ result<std::string> read_file(const import_flags& given, transfer::place& to) {
 int run_import(const import_flags& given) {
   transfer::log_to_standard_error();
   auto to = transfer::place::parse(given.store_url, given.prefix);
-  if (!to) return fail(to.error().detail);
+  if (!to) return fail("import", to.error().detail);
   const auto summary = read_file(given, *to);
-  if (!summary) return fail(summary.error().detail + to->unfinished_note());
+  if (!summary) return fail("import", summary.error().detail + to->unfinished_note());
   fmt::print("{}", *summary);
   std::fflush(stdout);
   return 0;

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/kafka/excerpt.hpp"
+#include "cli/brokers.hpp"
 #include "cli/flags.hpp"
 #include "cli/inspect/order_history.hpp"
 #include "cli/report/numbers.hpp"
@@ -83,9 +83,9 @@ result<shown_order> look(const inspect_flags& given) {
   if (!history) return history.error();
   shown_order shown{std::move(*history), {}};
 
-  std::unique_ptr<kafka_excerpts> log;
+  std::unique_ptr<log_excerpts> log;
   if (!given.log_url.empty()) {
-    auto opened = kafka_excerpts::open(given.log_url);
+    auto opened = open_excerpts(given.log_url);
     if (!opened) return opened.error();
     log = std::move(*opened);
   }
@@ -175,8 +175,7 @@ int run_inspect(const inspect_flags& given) {
   signal(SIGPIPE, SIG_IGN);
   const auto shown = look(given);
   if (!shown) {
-    fmt::print(stderr, "settle inspect: {}\n", shown.error().detail);
-    return not_possible;
+    return fail("inspect", shown.error().detail);
   }
   fmt::print("{}", given.as_json ? as_json(given, *shown) : as_text(given, *shown));
   std::fflush(stdout);
@@ -211,7 +210,7 @@ void add_inspect_command(CLI::App& app, std::function<int()>& run) {
                    "redis+cluster://")
       ->envname("SETTLE_STORE")
       ->capture_default_str();
-  of_order->add_option("--log", given->log_url, "Where messages went: kafka://HOST[:PORT],...")
+  of_order->add_option("--log", given->log_url, "Where messages went: " + std::string(broker_urls))
       ->envname("SETTLE_LOG");
   of_order->add_option("--prefix", given->prefix, "Of all keys in Redis")
       ->envname("SETTLE_PREFIX")

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/brokers.hpp"
 #include "cli/flags.hpp"
 #include "cli/serve/process.hpp"
 
@@ -47,11 +48,6 @@ struct serve_flags {
   std::string log_level = "info";
   serve_options options;
 };
-
-int fail(const std::string& why) {
-  fmt::print(stderr, "settle serve: {}\n", why);
-  return not_possible;
-}
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1'000));
@@ -97,8 +93,8 @@ std::optional<std::uint8_t> parse_roles(const std::string& text) {
 /// What is wrong with the flags, or nothing.
 std::string complain(const serve_flags& given) {
   const bool embedded_log = given.log_url == "embedded:" || given.log_url == "embedded";
-  if (!embedded_log && !given.log_url.starts_with("kafka://")) {
-    return "--log " + given.log_url + ": is neither `embedded:` nor kafka://HOST[:PORT],...";
+  if (!embedded_log && !names_broker(given.log_url)) {
+    return "--log " + given.log_url + ": is neither `embedded:` nor " + std::string(broker_urls);
   }
   const std::string& store = given.store_url;
   const bool embedded_store = store.empty() || store.starts_with("embedded:");
@@ -108,8 +104,8 @@ std::string complain(const serve_flags& given) {
   }
   if (embedded_log != embedded_store) {
     return std::string("the embedded log and the embedded store go with each other only: with ") +
-           (embedded_log ? "a Redis --store, give a --log too (kafka://...)"
-                         : "--log kafka://..., give a --store too (redis://...)");
+           (embedded_log ? "a Redis --store, give a --log too (kafka://... or amqp://...)"
+                         : "a broker for --log, give a --store too (redis://...)");
   }
   const auto roles = parse_roles(given.roles);
   if (!roles || *roles == 0) {
@@ -189,7 +185,7 @@ std::string greeting(const serve_options& o, const std::string& roles, const pro
 }
 
 int run_serve(serve_flags& given) {
-  if (const std::string wrong = complain(given); !wrong.empty()) return fail(wrong);
+  if (const std::string wrong = complain(given); !wrong.empty()) return fail("serve", wrong);
   complete(given);
   set_up_logs(given.log_level);
   allow_many_files();
@@ -206,7 +202,7 @@ int run_serve(serve_flags& given) {
     return stopped = stop_asked(stop_signals, patience);
   });
   if (stopped) return 0;
-  if (!started) return fail(started.error().detail);
+  if (!started) return fail("serve", started.error().detail);
   process& running = **started;
   fmt::print("{}\n", greeting(given.options, given.roles, running));
   std::fflush(stdout);
@@ -249,7 +245,7 @@ void add_serve_command(CLI::App& app, std::function<int()>& run) {
       ->capture_default_str();
   command
       ->add_option("--log", given->log_url,
-                   "Where messages between services go: embedded: or kafka://HOST[:PORT],...")
+                   "Where messages between services go: embedded:, " + std::string(broker_urls))
       ->envname("SETTLE_LOG")
       ->capture_default_str();
   command

@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "adapters/kafka/extents.hpp"
 #include "adapters/redis/store.hpp"
+#include "cli/brokers.hpp"
 #include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
 #include "cli/transfer/teller.hpp"
-#include "cli/transfer/waiting.hpp"
+#include "cli/waiting.hpp"
 
 namespace settle::cli {
 namespace {
@@ -73,7 +73,7 @@ std::string roles_text(std::uint8_t roles) {
 /// Who is there, without joining them.
 result<void> ask_members(membership& of, system_status& to,
                          std::map<partition_id, std::uint64_t>& owners) {
-  transfer::waiting<roll_call> request;
+  waiting<roll_call> request;
   std::random_device entropy;
   request.self.id = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
   request.leaving = true;
@@ -84,15 +84,6 @@ result<void> ask_members(membership& of, system_status& to,
   std::ranges::sort(to.members, {}, &member::name);
   for (const lease& l : request.leases) owners[l.partition] = l.holder;
   return {};
-}
-
-result<checkpoint_position> position_of(store& from, partition_id partition) {
-  transfer::waiting<read_request> request;
-  request.partition = partition;
-  from.read(request);
-  request.wait();
-  if (!request.status) return request.status.error();
-  return request.position;
 }
 
 result<system_status> look(const status_flags& given) {
@@ -107,12 +98,12 @@ result<system_status> look(const status_flags& given) {
   if (auto asked = ask_members(**store, status, owners); !asked) return asked.error();
 
   const system_description& system = (*store)->describe();
-  std::map<partition_id, log_extent> logs;
+  log_extents logs;
   if (!given.log_url.empty()) {
-    kafka_options log;
+    broker_options log;
     log.url = given.log_url;
     std::copy_n(system.partitions, service_count, log.partitions.begin());
-    auto measured = measure_kafka_log(log);
+    auto measured = measure_log(log);
     if (!measured) return measured.error();
     logs = std::move(*measured);
   }
@@ -180,8 +171,7 @@ int run_status(const status_flags& given) {
   signal(SIGPIPE, SIG_IGN);
   const auto status = look(given);
   if (!status) {
-    fmt::print(stderr, "settle status: {}\n", status.error().detail);
-    return not_possible;
+    return fail("status", status.error().detail);
   }
   fmt::print("{}", given.as_json ? as_json(*status) : as_text(*status));
   std::fflush(stdout);
@@ -212,7 +202,7 @@ void add_status_command(CLI::App& app, std::function<int()>& run) {
                    "Where state lives: redis://, redis+sentinel:// or redis+cluster://")
       ->envname("SETTLE_STORE")
       ->required();
-  command->add_option("--log", given->log_url, "Where messages go: kafka://HOST[:PORT],...")
+  command->add_option("--log", given->log_url, "Where messages go: " + std::string(broker_urls))
       ->envname("SETTLE_LOG");
   command->add_option("--prefix", given->prefix, "Of all keys in Redis")
       ->envname("SETTLE_PREFIX")

@@ -23,11 +23,6 @@ struct verify_flags {
   verify::options wanted;
 };
 
-int fail(const std::string& why) {
-  fmt::print(stderr, "settle verify: {}\n", why);
-  return not_possible;
-}
-
 /// What a user can do about a shop that does not answer.
 std::string advice(const verify_flags& given) {
   std::string text = "\nIs the shop running and ready at " + given.wanted.target.text() + "?";
@@ -40,29 +35,30 @@ int exit_code(const verify::options& wanted, const verify::run_report& found) {
   if (found.difference_count > 0) return differences_found;
   const std::uint64_t expected = wanted.allow_restarts ? found.unrepeatable : 0;
   if (found.unknown() <= expected) return 0;
-  return fail(fmt::format(
-      "{} requests got no answer, or a 5xx, so their outcome is not known. "
-      "Nothing contradicts what was answered. {}",
-      found.unknown(),
-      wanted.allow_restarts ? "A longer --patience may help."
-                            : "If the shop may restart meanwhile: --allow-restarts repeats "
-                              "them."));
+  return fail("verify",
+              fmt::format("{} requests got no answer, or a 5xx, so their outcome is not known. "
+                          "Nothing contradicts what was answered. {}",
+                          found.unknown(),
+                          wanted.allow_restarts
+                              ? "A longer --patience may help."
+                              : "If the shop may restart meanwhile: --allow-restarts repeats "
+                                "them."));
 }
 
 int run_verify(verify_flags& given) {
   auto target = http::parse_url(given.url);
-  if (!target) return fail(target.error().detail);
+  if (!target) return fail("verify", target.error().detail);
   given.wanted.target = *target;
   if (!given.seed_given) given.wanted.seed = std::random_device{}();
   auto found = [&] {
     report::progress progress;
     return verify::run(given.wanted, progress);
   }();
-  if (!found) return fail(found.error().detail + advice(given));
+  if (!found) return fail("verify", found.error().detail + advice(given));
   if (given.json_file != "-") fmt::print("{}", verify::summary(given.wanted, *found));
   if (!given.json_file.empty()) {
     auto written = report::write_file(given.json_file, verify::to_json(given.wanted, *found));
-    if (!written) return fail(written.error().detail);
+    if (!written) return fail("verify", written.error().detail);
   }
   std::fflush(stdout);
   return exit_code(given.wanted, *found);

@@ -47,6 +47,18 @@ def test_every_process_is_measured_and_none_is_left(tmp_path):
     assert working_below(tmp_path) == []
 
 
+def test_rabbitmq_and_one_process_are_compared(tmp_path):
+    done = scale(tmp_path, "--only", "embedded,rabbitmq")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "out" / "results" / "scale.json").read_text())
+    groups = {m["deployment"]: set(m["cpu_us"]) for m in results["measurements"]}
+    assert groups == {"embedded": {"settle"},
+                      "rabbitmq": {"gateway", "order", "stock", "payment", "RabbitMQ", "Redis"}}
+    for plot in ("rate", "latency", "cpu"):
+        assert (tmp_path / "out" / "results" / "scale" / f"{plot}.svg").exists()
+    assert working_below(tmp_path) == []
+
+
 def test_deployment_that_does_not_start_is_named(tmp_path):
     done = scale(tmp_path, "--only", "1", SETTLE_PROGRAM="/bin/false")
     assert done.returncode == 1

@@ -1,31 +1,9 @@
 #include "kafka_cluster.hpp"
 
-#include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
-#include <thread>
-
 #include "adapters/kafka/admin.hpp"
 
 namespace settle::contract {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr auto patience = 60s;
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  if (value != nullptr) return value;
-  std::fprintf(stderr, "%s is not set: start this program by tests/servers/run.py kafka -- ...\n",
-               name);
-  std::exit(2);
-}
 
 /// A client for what the adapter does not do.
 struct admin {
@@ -38,66 +16,19 @@ struct admin {
 
 }  // namespace
 
-std::string cluster_url(const std::string& more) {
-  const std::string url = variable("SETTLE_TEST_URL");
-  if (more.empty()) return url;
-  return url + (url.find('?') == url.npos ? '?' : '&') + more;
-}
-
-std::string control(const std::string& line) {
-  const std::string path = variable("SETTLE_TEST_CONTROL");
-  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  std::string answer;
-  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      ::write(descriptor, (line + "\n").data(), line.size() + 1) ==
-          static_cast<ssize_t>(line.size() + 1)) {
-    char byte = 0;
-    while (::read(descriptor, &byte, 1) == 1 && byte != '\n') answer += byte;
-  }
-  ::close(descriptor);
-  if (!answer.starts_with("ok")) ADD_FAILURE() << line << ": " << answer;
-  return answer.size() > 3 ? answer.substr(3) : "";
-}
-
-std::string fresh_prefix() {
-  static int used = 0;
-  return "test-" + std::to_string(::getpid()) + "-" + std::to_string(++used) + ".";
-}
-
-result<std::unique_ptr<kafka_log>> kafka_logs::open(const std::string& more) {
-  spdlog::set_level(spdlog::level::err);
-  kafka_options options;
-  options.url = cluster_url("prefix=" + prefix_ + (more.empty() ? "" : "&" + more));
-  options.partitions = partitions;
-  return kafka_log::open(options);
-}
-
-std::unique_ptr<kafka_process> kafka_logs::start_kafka() {
-  auto opened = open();
-  if (!opened) throw std::runtime_error(opened.error().detail);
-  return std::make_unique<kafka_process>(std::move(*opened));
-}
-
-void kafka_logs::wait_until(const std::function<bool()>& is_so) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!is_so() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(1ms);
-}
-
-void kafka_logs::wait_for_silence() {
-  std::this_thread::sleep_for(200ms);
-}
-
 void kafka_logs::trim(partition_id partition, offset below) {
-  const auto log = start_kafka();
+  const auto log = start_own();
   const auto done = log->log().trim({{partition, below}});
   EXPECT_TRUE(done) << done.error().detail;
 }
 
+void kafka_logs::delete_logs(service of) {
+  delete_topic(std::string(name(of)));
+}
+
 void kafka_logs::recreate() {
-  for (const char* name : {"order", "stock", "payment", "reply"}) delete_topic(name);
+  broker_logs::recreate();
+  delete_topic("reply");
 }
 
 void kafka_logs::delete_topic(const std::string& name) {

@@ -43,11 +43,11 @@ const std::vector<std::pair<std::string, std::string>> log_settings = {
 
 TEST(kafka_start, first_ones_at_the_same_time_agree_on_the_identities) {
   kafka_logs logs;
-  std::vector<std::future<std::unique_ptr<kafka_process>>> starting;
+  std::vector<std::future<std::unique_ptr<process_of<kafka_log>>>> starting;
   for (int i = 0; i < 4; ++i) {
-    starting.push_back(std::async(std::launch::async, [&] { return logs.start_kafka(); }));
+    starting.push_back(std::async(std::launch::async, [&] { return logs.start_own(); }));
   }
-  std::vector<std::unique_ptr<kafka_process>> all;
+  std::vector<std::unique_ptr<process_of<kafka_log>>> all;
   for (auto& each : starting) all.push_back(each.get());
   std::vector<request_id> identities;
   for (const auto& each : all) {
@@ -117,7 +117,7 @@ TEST(kafka_start, topic_of_something_else_is_refused) {
 
 TEST(kafka_start, topic_that_was_made_anew_while_somebody_appended_is_corrupt) {
   kafka_logs logs;
-  const auto a = logs.start_kafka();
+  const auto a = logs.start_own();
   logs.delete_topic("stock");
   logs.create_topic("stock", 2, log_settings);
   // It still believes in the old one.
@@ -135,7 +135,7 @@ TEST(kafka_start, topic_that_was_made_anew_while_somebody_appended_is_corrupt) {
 TEST(kafka_start, log_without_any_record_is_corrupt) {
   kafka_logs logs;
   {
-    const auto a = logs.start_kafka();
+    const auto a = logs.start_own();
     say(a->log(), stock_0, 1, 3);
     logs.wait_until([&] { return a->log().count().unsent_bytes == 0; });
   }
@@ -147,7 +147,7 @@ TEST(kafka_start, log_without_any_record_is_corrupt) {
 }
 
 TEST(kafka_start, absent_cluster_is_unavailable_in_time) {
-  kafka_options options;
+  broker_options options;
   options.url = "kafka://127.0.0.1:1";
   options.partitions = {2, 2, 2};
   const auto begin = std::chrono::steady_clock::now();
@@ -162,7 +162,7 @@ TEST(kafka_start, wrong_password_is_unavailable_and_says_why) {
   const std::string right = cluster_url();
   const std::size_t password = right.find("se%3Acret");
   if (password == right.npos) GTEST_SKIP() << "kafka_secure runs it";
-  kafka_options options;
+  broker_options options;
   options.url = std::string(right).replace(password, 9, "wrong");
   options.partitions = {2, 2, 2};
   const auto opened = kafka_log::open(options);
@@ -179,7 +179,7 @@ TEST(kafka_start, wrong_password_is_unavailable_and_says_why) {
 }
 
 TEST(kafka_start, wrong_address_is_invalid) {
-  kafka_options options;
+  broker_options options;
   for (const char* url : {"kafka://", "kafka://h?socket.timeout.ms=soon", "kafka://h?no.such=1"}) {
     options.url = url;
     const auto opened = kafka_log::open(options);
@@ -190,7 +190,7 @@ TEST(kafka_start, wrong_address_is_invalid) {
 
 TEST(kafka_log, offset_beyond_the_end_is_corrupt) {
   kafka_logs logs;
-  const auto a = logs.start_kafka();
+  const auto a = logs.start_own();
   listener heard;
   say(a->log(), stock_0, 1, 5);
   ASSERT_TRUE(follow(logs, a->log(), stock_0, {}, heard).status);
@@ -208,7 +208,7 @@ TEST(kafka_log, offset_beyond_the_end_is_corrupt) {
 TEST(kafka_log, end_that_is_missing_for_a_moment_is_no_loss) {
   // As a broker tells it that stood still and does not know yet that another one leads.
   kafka_logs logs;
-  const auto a = logs.start_kafka();
+  const auto a = logs.start_own();
   listener heard;
   say(a->log(), stock_0, 1, 5);
   ASSERT_TRUE(follow(logs, a->log(), stock_0, {}, heard).status);
@@ -230,14 +230,14 @@ TEST(kafka_log, end_that_is_missing_for_a_moment_is_no_loss) {
 
 TEST(kafka_log, trim_keeps_the_newest_record) {
   kafka_logs logs;
-  const auto a = logs.start_kafka();
+  const auto a = logs.start_own();
   listener heard;
   say(a->log(), stock_0, 1, 5);
   const auto before = follow(logs, a->log(), stock_0, {}, heard);
   logs.wait_until([&] { return heard.count() == 5; });
   const auto trimmed = a->log().trim({{stock_0, offset{1'000}}, {stock_1, offset{}}});
   ASSERT_TRUE(trimmed) << trimmed.error().detail;
-  const auto b = logs.start_kafka();
+  const auto b = logs.start_own();
   listener rest;
   const auto after = follow(logs, b->log(), stock_0, {}, rest);
   ASSERT_TRUE(after.status);
@@ -248,9 +248,9 @@ TEST(kafka_log, trim_keeps_the_newest_record) {
 
 TEST(kafka_log, gateways_of_one_partition_skip_what_is_for_the_other) {
   kafka_logs logs;
-  const auto a = logs.start_kafka();
-  const auto b = logs.start_kafka();
-  const auto c = logs.start_kafka();
+  const auto a = logs.start_own();
+  const auto b = logs.start_own();
+  const auto c = logs.start_own();
   listener at_b;
   listener at_c;
   b->log().follow_replies(5, at_b);
@@ -275,7 +275,7 @@ TEST(kafka_log, gateways_of_one_partition_skip_what_is_for_the_other) {
 
 TEST(kafka_log, statistics_tell_what_happens) {
   kafka_logs logs;
-  const auto a = logs.start_kafka();
+  const auto a = logs.start_own();
   listener heard;
   ASSERT_TRUE(follow(logs, a->log(), stock_0, {}, heard).status);
   for (std::uint64_t n = 1; n <= 30; ++n) {
@@ -283,10 +283,10 @@ TEST(kafka_log, statistics_tell_what_happens) {
     if (n % 3 == 0) a->log().flush();
   }
   logs.wait_until([&] { return heard.count() == 30 && a->log().count().stored == 10; });
-  const kafka_statistics now = a->log().count();
+  const broker_statistics now = a->log().count();
   EXPECT_EQ(now.sent, 10U);
   EXPECT_EQ(now.stored, 10U);
-  EXPECT_EQ(now.dropped + now.expired + now.producers_replaced, 0U);
+  EXPECT_EQ(now.dropped + now.expired + now.senders_replaced, 0U);
   EXPECT_EQ(now.records_read, 11U) << "one names the log";
   EXPECT_EQ(now.messages_read, 30U);
   EXPECT_EQ(now.unsent_bytes, 0U);

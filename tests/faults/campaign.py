@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""The fault campaign: the whole shop on real servers (Kafka, Redis, gateways, workers, nginx) under
-clients, and one fault after the other, each when service is back to normal after the last.
+"""The fault campaign: the whole shop on real servers (Kafka or RabbitMQ, Redis, gateways, workers,
+nginx) under clients, and one fault after the other, each when service is back to normal after the
+last.
 
     campaign.py run RESULTS --runs 10              appends to RESULTS, one JSON object a line
+    campaign.py run RESULTS --log rabbitmq         Kafka if nothing says so
+    campaign.py run RESULTS --design B             RabbitMQ as well
     campaign.py run RESULTS --store redis-sentinel --only 'kill, replica held back' --faults 20
     campaign.py report RESULTS                     over everything in it
     campaign.py report RESULTS --into docs/FAULTS.md
@@ -25,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from catalogue import FAULTS  # noqa: E402
-from report import report  # noqa: E402
+from report import LOGS, report  # noqa: E402
 from stage import Stage  # noqa: E402
 from machines import enter_own_network  # noqa: E402
 from processes import Failed, exit_on_signals  # noqa: E402
@@ -34,6 +37,12 @@ STORES = ("redis", "redis-sentinel", "redis-cluster")
 CHOICES = {  # of a run's deployment; the first of a pair is what a flag is called
     "store": STORES, "commit": ("lua", "watch"), "each": (1, 2, 2, 3, 4), "brokers": (1, 3, 3),
     "gateways": (2, 2, 3), "strict_reads": (False, True)}
+NOT_AT_RANDOM = {"log": "kafka", "partitions": 4}  # what it is if no flag says otherwise
+# Of the reference designs (docs/FAULTS.md). A worker without a partition would not be missed.
+DESIGNS = {
+    "B": {"log": "rabbitmq", "brokers": 3, "store": "redis-cluster", "each": 10, "gateways": 2,
+          "partitions": 10},
+    "D": {"log": "rabbitmq", "brokers": 3, "store": "redis-sentinel", "each": 2, "gateways": 2}}
 SHOWN_FINDINGS = 5
 ODD_SECONDS = 6
 REPORT_BEGINS, REPORT_ENDS = "<!-- report -->", "<!-- end of report -->"
@@ -58,14 +67,21 @@ def tell(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
+def told(flags):
+    return " ".join(f"{name}={value}" for name, value in flags.items())
+
+
 # Between Redis servers; a gateway and workers on each side. Reads that are not strict may be behind
 # while a store is split.
 SPLITS = {"splits": True, "store": "redis-sentinel", "gateways": 3, "strict_reads": True}
 
 
 def choose_flags(source, given):
-    flags = {name: given[name] if given.get(name) is not None else source.choice(choices)
+    given = {**DESIGNS.get(given.get("design"), {}),
+             **{name: value for name, value in given.items() if value is not None}}
+    flags = {name: given[name] if name in given else source.choice(choices)
              for name, choices in CHOICES.items()}
+    flags.update({name: given.get(name, usual) for name, usual in NOT_AT_RANDOM.items()})
     if not given["splits"]:
         return {**flags, "splits": False}
     return {**flags, **SPLITS, "each": min(flags["each"], SPLITS["gateways"])}
@@ -91,7 +107,7 @@ def run(flags, seed, faults, results, faults_at_most=1000, seconds=600.0, longes
     """One run: `faults` is an iterator. Returns the record of its end, with `faults` in it."""
     run_id = f"{int(time.time())}-{seed}"
     results.add({"type": "run", "run": run_id, "seed": seed, **flags})
-    tell(f"run {run_id}: {' '.join(f'{name}={value}' for name, value in flags.items())}")
+    tell(f"run {run_id}: {told(flags)}")
     until, records, ended, fault = time.monotonic() + seconds, [], None, None
     with Stage(flags, seed, longest_stop, tell) as stage:
         calm = stage.calm()
@@ -197,11 +213,20 @@ def parse():
     runs.add_argument("--longest-stop", type=float, default=60, metavar="SECONDS")
     runs.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY",
                       help="where logs are kept if anything was found, or a pause was odd")
+    runs.add_argument("--design", choices=DESIGNS,
+                      help="what is started, as in this reference design, but for what other flags "
+                           "say: " + "; ".join(f"{name}: {told(flags)}"
+                                               for name, flags in DESIGNS.items()))
+    runs.add_argument("--log", choices=LOGS,
+                      help=f"{NOT_AT_RANDOM['log']} if neither this nor --design says")
     runs.add_argument("--store", choices=STORES)
     runs.add_argument("--commit", choices=CHOICES["commit"])
     runs.add_argument("--each", type=int, help="workers of each role")
     runs.add_argument("--gateways", type=int)
     runs.add_argument("--brokers", type=int, choices=(1, 3))
+    runs.add_argument("--partitions", type=int,
+                      help=f"of each role; {NOT_AT_RANDOM['partitions']} if neither this nor "
+                           "--design says")
     runs.add_argument("--strict-reads", action=argparse.BooleanOptionalAction)
     runs.add_argument("--splits", action="store_true",
                       help="with splits of the network, in namespaces of its own: takes root; "
@@ -210,7 +235,10 @@ def parse():
     reports.add_argument("results", type=pathlib.Path, nargs="+")
     reports.add_argument("--into", type=pathlib.Path, metavar="FILE",
                          help="replaces what is there between the lines of the report")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.verb == "run" and arguments.splits and arguments.design:
+        parser.error("--splits has a design of its own")
+    return arguments
 
 
 def main():

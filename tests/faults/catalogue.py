@@ -7,6 +7,7 @@ ROLES = ("order", "stock", "payment")
 # Seconds that a process stands still: mostly short; share, from, to.
 STOPS = ((0.70, 1, 3), (0.20, 3, 10), (0.08, 10, 30), (0.02, 30, 60))
 HELD_SECONDS = (0.2, 1.5)  # of acknowledged writes that the replica lacks
+BLOCKED_SECONDS = (1, 8)
 
 
 class Fault:
@@ -219,7 +220,17 @@ def kill_cluster_replica(stage):
     return kill_and_start(stage, stage.server(stage.random.choice(replicas)))
 
 
-# Brokers.
+# Kafka and RabbitMQ.
+
+def kill_only_broker(stage):
+    return restart(stage, stage.brokers.nodes[0], stage.brokers.in_step)
+
+
+def stop_only_broker(stage):
+    return stand_still(stage, stage.brokers.nodes[0])
+
+
+# Kafka.
 
 def broker(stage, controller):
     active = stage.brokers.controller()
@@ -243,12 +254,48 @@ def stop_broker(stage):
     return stand_still(stage, broker(stage, False))
 
 
-def kill_only_broker(stage):
-    return restart(stage, stage.brokers.nodes[0], stage.brokers.in_step)
+# RabbitMQ.
+
+def rabbit(stage, which):
+    """The node whose number `which` says."""
+    return stage.brokers.nodes[stage.answer(lambda: which(stage)) - 1]
 
 
-def stop_only_broker(stage):
-    return stand_still(stage, stage.brokers.nodes[0])
+def kill_rabbit(which):
+    return lambda stage: kill_and_start(stage, rabbit(stage, which), (0.0, 6.0))
+
+
+def stop_rabbit(which):
+    return lambda stage: stand_still(stage, rabbit(stage, which))
+
+
+def any_rabbit(stage):
+    return stage.random.choice(stage.brokers.numbers())
+
+
+def leads_most(stage):
+    return stage.brokers.busiest()
+
+
+def leads_coordinator(stage):
+    return stage.brokers.coordinator()
+
+
+def has_most_clients(stage):
+    return max(stage.brokers.numbers(), key=stage.brokers.connections)
+
+
+def lose_connections(stage):
+    stage.strike(lambda: stage.brokers.control("close", []))
+
+
+def block(stage):
+    """No node takes records, as if memory were short."""
+    seconds = stage.random.uniform(*BLOCKED_SECONDS)
+    stage.strike(lambda: stage.brokers.control("alarm", ["on"]))
+    time.sleep(seconds)
+    stage.brokers.control("alarm", ["off"])
+    return {"lasted_s": round(seconds, 2)}
 
 
 def always(_):
@@ -271,8 +318,13 @@ def stored_in(name):
     return lambda flags: flags["store"] == name
 
 
-def brokers(count):
-    return lambda flags: flags["brokers"] == count
+def brokers(count, *logs):
+    """Any log if none is named."""
+    return lambda flags: flags["brokers"] == count and (not logs or flags["log"] in logs)
+
+
+def over(log):
+    return lambda flags: flags["log"] == log
 
 
 FAULTS = [
@@ -307,10 +359,21 @@ FAULTS = [
     Fault("redis master (Cluster)", "stop, replica held back", 1, stored_in("redis-cluster"),
           stop_held_cluster_master),
     Fault("redis replica", "kill", 1, stored_in("redis-cluster"), kill_cluster_replica),
-    Fault("broker", "kill", 3, brokers(3), kill_broker),
-    Fault("broker", "stop", 1, brokers(3), stop_broker),
-    Fault("broker, active controller", "kill", 2, brokers(3), kill_controller),
-    Fault("broker, active controller", "stop", 1, brokers(3), stop_controller),
+    Fault("broker", "kill", 3, brokers(3, "kafka"), kill_broker),
+    Fault("broker", "stop", 1, brokers(3, "kafka"), stop_broker),
+    Fault("broker, active controller", "kill", 2, brokers(3, "kafka"), kill_controller),
+    Fault("broker, active controller", "stop", 1, brokers(3, "kafka"), stop_controller),
+    Fault("broker", "kill", 1, brokers(3, "rabbitmq"), kill_rabbit(any_rabbit)),
+    Fault("broker, leads most streams", "kill", 3, brokers(3, "rabbitmq"), kill_rabbit(leads_most)),
+    Fault("broker, leads most streams", "stop", 1, brokers(3, "rabbitmq"), stop_rabbit(leads_most)),
+    Fault("broker, leads the coordinator", "kill", 1, brokers(3, "rabbitmq"),
+          kill_rabbit(leads_coordinator)),
+    Fault("broker, leads the coordinator", "stop", 1, brokers(3, "rabbitmq"),
+          stop_rabbit(leads_coordinator)),
+    Fault("broker, most clients", "kill", 2, brokers(3, "rabbitmq"), kill_rabbit(has_most_clients)),
+    Fault("broker, most clients", "stop", 1, brokers(3, "rabbitmq"), stop_rabbit(has_most_clients)),
+    Fault("brokers", "connections lost", 2, over("rabbitmq"), lose_connections),
+    Fault("brokers", "blocked", 1, over("rabbitmq"), block),
     Fault("only broker", "kill", 1, brokers(1), kill_only_broker),
     Fault("only broker", "stop", 1, brokers(1), stop_only_broker),
 ]

@@ -2,17 +2,28 @@
 
 from pauses import percentile
 
+LOGS = {"kafka": "Kafka", "rabbitmq": "RabbitMQ"}
 # Component, fault: the p99 of the pause, and whether it counts from when something took its place.
 BOUNDS = {
     ("gateway", "kill"): (3.0, False),
     ("worker", "kill"): (1.5, False),
     ("worker alone in its role", "kill"): (1.5, False),
-    ("broker", "kill"): (3.0, False),
-    ("broker, active controller", "kill"): (5.0, False),
     ("redis master (Sentinel)", "kill"): (1.0, True),
     ("redis master (Sentinel)", "kill, replica held back"): (1.0, True),
     ("redis master (Cluster)", "kill"): (1.0, True),
     ("redis master (Cluster)", "kill, replica held back"): (1.0, True),
+}
+BROKER_BOUNDS = {
+    "kafka": {
+        ("broker", "kill"): (3.0, False),
+        ("broker, active controller", "kill"): (5.0, False),
+    },
+    "rabbitmq": {
+        ("broker", "kill"): (5.0, False),
+        ("broker, leads most streams", "kill"): (5.0, False),
+        ("broker, leads the coordinator", "kill"): (5.0, False),
+        ("broker, most clients", "kill"): (5.0, False),
+    },
 }
 # Nobody behind a load balancer may notice these but by waiting.
 NO_ERRORS = {("gateway", "kill"), ("worker", "kill"), ("worker alone in its role", "kill")}
@@ -21,6 +32,22 @@ WRONG = ("lost", "contradicted", "oversold", "double_charged")
 
 def report(records):
     """The text, and whether all that must hold did."""
+    # What is older than RabbitMQ here does not name its log.
+    log_of = {record["run"]: record.get("log", "kafka")
+              for record in records if record["type"] == "run"}
+    parts, good = [], True
+    for log, name in LOGS.items():
+        of_log = [record for record in records if log_of[record["run"]] == log]
+        if of_log:
+            text, this_good = report_of(log, of_log)
+            parts.append(f"### Over {name}\n\n{text}")
+            good = good and this_good
+    return "\n\n".join(parts), good
+
+
+def report_of(log, records):
+    """As `report`, of runs over one kind of log."""
+    bounds = {**BOUNDS, **BROKER_BOUNDS[log]}
     all_ended = {record["run"]: record for record in records if record["type"] == "end"}
     stuck = [record for record in all_ended.values() if "stuck" in record]
     ended = {run: record for run, record in all_ended.items() if "stuck" not in record}
@@ -33,7 +60,7 @@ def report(records):
     rows, errors = [], 0
     for kind in kinds:
         of_kind = [fault for fault in checked if (fault["component"], fault["fault"]) == kind]
-        rows.append(row(kind, of_kind))
+        rows.append(row(kind, of_kind, bounds.get(kind)))
         errors += kind in NO_ERRORS and sum(sum(f["errors"].values()) for f in of_kind)
     totals = {name: sum(len(record[name]) for record in all_ended.values())
               for name in WRONG}
@@ -43,8 +70,8 @@ def report(records):
         "| component | fault | times | p50 s | p99 s | max s | until replaced, p50 and max s "
         "| beyond it, p99 s | lasted, max s | errors | bound of p99 s |",
         "|---|---|---|---|---|---|---|---|---|---|---|", *rows, "",
-        f"{len(checked)} faults in {len(ended)} runs; {len(unfinished)} runs more were ended before "
-        f"their check, and {len(stuck)} did not recover within two minutes; they do not count. "
+        f"{len(checked)} faults in {len(ended)} runs; {len(unfinished)} runs more were ended "
+        f"before their check, and {len(stuck)} did not recover within two minutes; they do not count. "
         f"Processes called for a human {complaints} times.",
         f"Clients were given {sum(r['acknowledged'] for r in ended.values())} definite answers to "
         f"writes and paid {sum(r['checkouts_paid'] for r in ended.values())} checkouts; "
@@ -70,7 +97,7 @@ def calm_text(calm):
     return f"{text}."
 
 
-def row(kind, faults):
+def row(kind, faults, bounded):
     pauses = [fault["pause_s"] for fault in faults if fault["pause_s"] is not None]
     replaced = [fault["replaced_s"] for fault in faults if "replaced_s" in fault]
     beyond = [max(0.0, fault["pause_s"] - fault["replaced_s"]) for fault in faults
@@ -81,8 +108,8 @@ def row(kind, faults):
         for name, count in fault["errors"].items():
             errors[name] = errors.get(name, 0) + count
     bound = ""
-    if kind in BOUNDS:
-        limit, from_replacement = BOUNDS[kind]
+    if bounded:
+        limit, from_replacement = bounded
         reached = percentile(beyond if from_replacement else pauses, 99)
         met = reached is not None and reached <= limit
         bound = f"{limit}{' beyond' if from_replacement else ''}: {'met' if met else 'NOT met'}"

@@ -112,6 +112,12 @@ class Stage:
         self.calm_limit = max(CALM_LIMIT_SECONDS, 1.5 * (calm["pause_s"] or 0))
         return calm
 
+    def answer(self, ask):
+        """What a server answers to it, when it does."""
+        answers = []
+        redis_servers.wait_for("an answer", lambda: answers.append(ask()) or True)
+        return answers[0]
+
     def await_replacement(self, holds, seconds=RECOVERY_SECONDS):
         """Notes how long the servers needed for it."""
         redis_servers.wait_for("what takes the place of it", holds, seconds)

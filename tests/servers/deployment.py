@@ -38,6 +38,10 @@ class Deployment:
         """Where it is."""
         raise NotImplementedError
 
+    def places(self):
+        """What people may look at: pairs of a name and an address or a command."""
+        return [("servers", self.url)]
+
     def environment(self):
         """More variables for the program."""
         return {}

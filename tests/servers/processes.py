@@ -21,8 +21,9 @@ START_SECONDS = 60
 END_SECONDS = 20
 LOG_LINES_SHOWN = 40
 # Below the ports that outgoing connections get, so that none of those takes a chosen one while its
-# server is down.
+# server is down. Each of several programs at a time has some to itself.
 PORTS = range(20_000, 32_000)
+PORTS_OF_ONE = 500
 
 
 class Failed(Exception):
@@ -114,6 +115,7 @@ class Workplace:
     def __init__(self, prefix="settle-servers-"):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         self.servers = []
+        self._range, self._range_mark = own_ports()
         self._ports = set()
         atexit.register(self.close)
 
@@ -124,7 +126,7 @@ class Workplace:
 
     def free_port(self):
         for _ in range(1000):
-            port = random.choice(PORTS)
+            port = random.choice(self._range)
             if port not in self._ports and not is_taken(port):
                 self._ports.add(port)
                 return port
@@ -158,6 +160,7 @@ class Workplace:
             server.kill()
         self.servers.clear()
         shutil.rmtree(self.directory, ignore_errors=True)
+        self._range_mark.close()
         atexit.unregister(self.close)
 
     def __enter__(self):
@@ -186,6 +189,19 @@ def exit_on_signals():
         sys.exit(128 + number)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
+
+
+def own_ports():
+    """Ports that no other workplace uses, and what keeps them until it is closed: an abstract socket,
+    of which nothing remains."""
+    for first in range(PORTS.start, PORTS.stop, PORTS_OF_ONE):
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0settle-ports-{first}")
+            return range(first, first + PORTS_OF_ONE), mark
+        except OSError:
+            mark.close()
+    raise Failed(f"{len(PORTS) // PORTS_OF_ONE} others use all ports from {PORTS.start}")
 
 
 def is_taken(port):

@@ -250,14 +250,14 @@ class Standalone(Redis):
         return f"redis://{self.login}127.0.0.1:{self.ports[0]}"
 
 
-def make_certificates(workplace):
-    """ca.crt and, signed by it for 127.0.0.1, server.crt with server.key."""
+def make_certificates(workplace, names="IP:127.0.0.1"):
+    """ca.crt and, signed by it for these names, server.crt with server.key."""
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     workplace.run(("openssl", "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt",
                    "-days", "2", "-subj", "/CN=test authority"))
     workplace.run(("openssl", "req", *key, "-keyout", "server.key", "-out", "server.csr",
                    "-subj", "/CN=redis"))
-    (workplace.directory / "server.ext").write_text("subjectAltName=IP:127.0.0.1\n")
+    (workplace.directory / "server.ext").write_text(f"subjectAltName={names}\n")
     workplace.run(("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey",
                    "ca.key", "-CAcreateserial", "-out", "server.crt", "-days", "2", "-extfile",
                    "server.ext"))

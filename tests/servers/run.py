@@ -7,6 +7,8 @@ The program finds in its environment
                        `ok`, `ok WORDS` or `error WORDS`; any number of lines on a connection
 and what the deployment adds (tests/servers/deployment.py names the lines that all know). For
 example `kill 2`, `start 2`, `stop 2` (SIGSTOP), `cont 2`.
+
+Without a program it says where the servers are and keeps them until it is interrupted.
 """
 
 import argparse
@@ -27,7 +29,10 @@ from processes import END_SECONDS, Failed, Workplace, exit_on_signals, uninterru
 # By name: the module, and the class in it. Imported when it is asked for, so that each of them may
 # need what the others do not.
 DEPLOYMENTS = {
+    "design-b": ("stack", "DesignB"),
+    "design-d": ("stack", "DesignD"),
     "kafka": ("kafka", "Kafka"),
+    "rabbitmq": ("rabbitmq", "RabbitMQ"),
     "redis": ("redis", "Standalone"),
     "redis-cluster": ("redis", "Cluster"),
     "redis-sentinel": ("redis", "Sentinel"),
@@ -118,6 +123,15 @@ def run_program(command, workplace, deployment):
                     program.wait()
 
 
+def keep(deployment):
+    """Until a signal comes, for people who look around."""
+    for name, place in deployment.places():
+        print(f"{name:<21} {place}")
+    print("interrupt to end all of it", flush=True)
+    while True:
+        signal.pause()
+
+
 def parse(arguments):
     if "--" not in arguments:
         command = None
@@ -127,13 +141,13 @@ def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="tests/servers/run.py", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s DEPLOYMENT [FLAGS] -- PROGRAM [ARGUMENTS]")
+        usage="%(prog)s DEPLOYMENT [FLAGS] [-- PROGRAM [ARGUMENTS]]")
     each = parser.add_subparsers(dest="deployment", metavar="DEPLOYMENT", required=True)
     for name in DEPLOYMENTS:
         made = deployment_class(name)
         made.arguments(each.add_parser(name, help=made.summary))
     given = vars(parser.parse_args(arguments))
-    if not command:
+    if command == []:
         parser.error("after --, the program to run")
     return given.pop("deployment"), given, command
 
@@ -145,6 +159,8 @@ def main():
         with Workplace() as workplace:
             deployment = deployment_class(name)(workplace, **flags)
             deployment.start()
+            if command is None:
+                return keep(deployment)
             return run_program(command, workplace, deployment)
     except Failed as failure:
         print(f"error: {failure}", file=sys.stderr)

@@ -11,6 +11,9 @@ import time
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from processes import Failed, Workplace  # noqa: E402
+from rabbitmq import RabbitMQ  # noqa: E402
 
 # Two servers that listen, print where they are, and end only when they are killed.
 DEPLOYMENT = f"""
@@ -136,3 +139,121 @@ def test_server_that_does_not_start_is_shown(runner):
     assert process.returncode == 99
     assert "listener-1 ended with 3" in err and "out of order" in err
     assert not list(runner.scratch.iterdir())
+
+
+@pytest.fixture
+def workplace():
+    with Workplace() as place:
+        yield place
+    assert not working_in(place.directory)
+
+
+def working_in(directory):
+    """The processes that still do."""
+    until = time.monotonic() + 10
+    while True:
+        found = [link.parent.name for link in pathlib.Path("/proc").glob("[0-9]*/cwd")
+                 if target(link).startswith(str(directory))]
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.02)
+
+
+def target(link):
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def publish(broker, queue, count):
+    for _ in range(count):
+        told = broker.ask(1, "POST", "exchanges/%2F/amq.default/publish", {
+            "routing_key": queue, "properties": {}, "payload": "x" * 500,
+            "payload_encoding": "string"})
+        assert told["routed"]
+
+
+def declare(broker, queue):
+    broker.ask(1, "PUT", f"queues/%2F/{queue}", {"durable": True, "arguments": {
+        "x-queue-type": "stream", "x-stream-max-segment-size-bytes": 2000}})
+
+
+def test_rabbitmq_of_three_nodes_follows_orders(workplace):
+    broker = RabbitMQ(workplace, nodes=3)
+    broker.start()
+    assert broker.control("count", []) == "3"
+    declare(broker, "events")
+    publish(broker, "events", 20)
+    broker.wait_for("all in step", broker.in_step)
+
+    trimmed_to_the_segment_of_an_offset(broker)
+    a_killed_leader_is_replaced_and_comes_back(broker)
+
+    broker.control("alarm", ["on"])
+    with pytest.raises(OSError, match="503"):
+        broker.ask(2, "GET", "health/checks/alarms")
+    broker.control("alarm", ["off"])
+    broker.ask(2, "GET", "health/checks/alarms")
+    broker.control("delete", ["events"])
+    assert broker.control("leader", ["events"]) == "0"
+
+
+def trimmed_to_the_segment_of_an_offset(broker):
+    stream = broker.stream("events")
+    before = [first for first, _ in broker.segments(2, stream)]
+    assert before[0] == 0 and len(before) > 4
+    assert broker.control("trim", ["events", str(before[3] + 1)]) == str(before[3])
+    for number in (1, 2, 3):
+        assert [first for first, _ in broker.segments(number, stream)] == before[3:]
+    with pytest.raises(Failed, match="begins after"):
+        broker.control("trim", ["events", "0"])
+
+
+def a_killed_leader_is_replaced_and_comes_back(broker):
+    leader = broker.control("leader", ["events"])
+    assert broker.busiest() == int(leader)  # there is no other stream
+    assert broker.coordinator() in broker.numbers()
+    assert broker.connections(1) == 0
+    broker.control("kill", [leader])
+    assert not broker.in_step()
+    broker.wait_for("another leader",
+                    lambda: broker.leader_number("events") not in (None, int(leader)))
+    broker.control("start", [leader])
+    broker.wait_for("all in step again", broker.in_step)
+
+
+# The methods of AMQP that a server answers to these passwords with; it ends the connection in
+# silence where the password is wrong.
+LOGIN = """
+import os, socket, ssl, struct, urllib.parse
+url = urllib.parse.urlsplit(os.environ["SETTLE_TEST_URL"])
+trusted = ssl.create_default_context(cafile=urllib.parse.parse_qs(url.query)["ca"][0])
+
+def read(stream):
+    head = stream.read(7)
+    return stream.read(struct.unpack(">BHI", head)[2] + 1) if len(head) == 7 else b""
+
+for name, password in (("settle", "se:cret"), ("guest", "guest")):
+    plain = socket.create_connection((url.hostname, url.port), timeout=20)
+    stream = trusted.wrap_socket(plain, server_hostname=url.hostname).makefile("rwb")
+    stream.write(b"AMQP\\0\\0\\x09\\1")
+    stream.flush()
+    read(stream)
+    login = f"\\0{name}\\0{password}".encode()
+    body = (struct.pack(">HHIB", 10, 11, 0, 5) + b"PLAIN" + struct.pack(">I", len(login)) + login
+            + b"\\5en_US")
+    stream.write(struct.pack(">BHI", 1, 0, len(body)) + body + b"\\xce")
+    stream.flush()
+    print(name, *struct.unpack(">HH", read(stream)[:4].rjust(4, b"\\0")))
+"""
+
+
+def test_secure_rabbitmq_wants_tls_and_a_password(tmp_path):
+    done = subprocess.run(
+        [sys.executable, HERE / "run.py", "rabbitmq", "--secure", "--",
+         sys.executable, "-c", LOGIN], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.stdout.splitlines() == ["settle 10 30", "guest 0 0"], done.stderr
+    assert not list(tmp_path.iterdir())
+    assert not working_in(tmp_path)

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 
 import kafka
+import rabbitmq
 import redis
 from deployment import Deployment
 from processes import Failed, accepts
@@ -16,6 +17,7 @@ from processes import Failed, accepts
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 ROLES = ("order", "stock", "payment")
 TRIES = 16  # of nginx, for one request
+LOGS = {"kafka": kafka.Kafka, "rabbitmq": rabbitmq.RabbitMQ}
 STORES = {"redis": redis.Standalone, "redis-sentinel": redis.Sentinel,
           "redis-cluster": redis.Cluster}
 
@@ -24,10 +26,11 @@ class Stack(Deployment):
     """Servers have numbers from 1: gateways first, then the workers of each role, in the order of
     ROLES. `brokers` and `store` are deployments with numbers of their own."""
 
-    summary = "Kafka, Redis, settle processes of each role, and nginx"
+    summary = "Kafka or RabbitMQ, Redis, settle processes of each role, and nginx"
 
     @classmethod
     def arguments(cls, parser):
+        parser.add_argument("--log", choices=LOGS, default="kafka")
         parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
         parser.add_argument("--store", choices=STORES, default="redis")
         parser.add_argument("--each", type=int, default=1, help="workers of each role")
@@ -41,18 +44,19 @@ class Stack(Deployment):
 
     def __init__(self, workplace, brokers=1, store="redis", each=1, gateways=1, partitions=4,
                  commit="lua", no_nginx=False, strict_reads=False, long_run=False, machines=None,
-                 log_options="", **of_store):
-        """`log_options` are added to the log's address: "name=value&...". `machines`: for a store with Sentinel (machines.py); each has one server of the store,
-        and the gateway and the workers with its number."""
+                 log_options="", log="kafka", **of_store):
+        """`log_options` are added to the log's address: "name=value&...". `machines`: for a store with
+        Sentinel (machines.py); each has one server of the store, and the gateway and the workers
+        with its number."""
         super().__init__(workplace)
         self.machines = machines
         if machines:
             of_store["machines"] = machines
-        self.brokers = kafka.Kafka(workplace, nodes=brokers, long_run=long_run,
-                                   host=machines.host if machines else "127.0.0.1")
+        self.brokers = LOGS[log](workplace, nodes=brokers, long_run=long_run,
+                                 host=machines.host if machines else "127.0.0.1")
         self.store = STORES[store](workplace, **of_store)
         self.each, self.partitions, self.commit = each, partitions, commit
-        self.log_options = log_options
+        self.log, self.log_options = log, log_options
         self.strict_reads = strict_reads
         self.program = os.path.abspath(
             os.environ.get("SETTLE_PROGRAM", REPOSITORY / "build" / "release" / "settle"))
@@ -127,8 +131,36 @@ class Stack(Deployment):
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def places(self):
+        return [("shop", self.url), *((f"gateway {n}", f"http://{self.host(n)}:{port}")
+                                      for n, port in enumerate(self.gateway_ports, 1)),
+                ("log", self.log_url), *self.brokers.places(), ("store", self.store.url),
+                ("who is there", f"{self.program} status --store '{self.store.url}' --log "
+                                 f"'{self.log_url}'")]
+
     def environment(self):
         return {"SETTLE_TEST_LOG": self.brokers.url, "SETTLE_TEST_STORE": self.store.url}
+
+
+class DesignB(Stack):
+    summary = ("as one Stack: RabbitMQ of 3 nodes, Redis Cluster of 3 masters and 3 replicas, 10 "
+               "workers of each role, 2 gateways")
+    how = {"log": "rabbitmq", "brokers": 3, "store": "redis-cluster", "each": 10, "gateways": 2,
+           "partitions": 10}
+
+    @classmethod
+    def arguments(cls, parser):
+        pass
+
+    def __init__(self, workplace):
+        super().__init__(workplace, **self.how)
+
+
+class DesignD(DesignB):
+    summary = ("as one Stack: RabbitMQ of 3 nodes, Redis with Sentinel, a leader and a follower of "
+               "each role, 2 gateways")
+    how = {"log": "rabbitmq", "brokers": 3, "store": "redis-sentinel", "each": 2, "gateways": 2,
+           "partitions": 1}
 
 
 def is_ready(host, port):

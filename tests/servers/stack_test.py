@@ -1,4 +1,4 @@
-"""The whole shop over Kafka and Redis: the same answers as in one process, with any number of
+"""The whole shop over a broker and Redis: the same answers as in one process, with any number of
 instances; and who works on what."""
 
 import json
@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from processes import Workplace  # noqa: E402
-from stack import ROLES, Stack  # noqa: E402
+from stack import LOGS, ROLES, Stack  # noqa: E402
 
 TAKEN_SECONDS = 2.0     # a new instance has its share by then
 REPLACED_SECONDS = 1.5  # and a killed one is replaced
@@ -78,7 +78,9 @@ def seconds_until(holds, patience=20):
     {"store": "redis-sentinel", "commit": "lua", "each": 4, "gateways": 4},
     {"store": "redis-cluster", "commit": "watch", "each": 1, "gateways": 1, "partitions": 7},
     {"store": "redis-cluster", "commit": "lua", "each": 2, "gateways": 2, "strict_reads": True},
-], ids=lambda f: f"{f['store']}-{f['commit']}-{f['each']}")
+    {"log": "rabbitmq", "store": "redis", "each": 1, "gateways": 1, "no_nginx": True},
+    {"log": "rabbitmq", "brokers": 3, "store": "redis-cluster", "each": 10, "gateways": 2},
+], ids=lambda f: f"{f.get('log', 'kafka')}-{f['store']}-{f['each']}")
 def test_verify_finds_no_difference(start, flags):
     shop = start(**flags)
     told = settle(shop, "verify", shop.url)
@@ -122,8 +124,9 @@ def events(shop, order):
             for a in told["attempts"]]
 
 
-def test_inspect_tells_who_did_each_step_and_who_went_on(start):
-    shop = start(each=1, gateways=1, no_nginx=True)
+@pytest.mark.parametrize("log", LOGS)
+def test_inspect_tells_who_did_each_step_and_who_went_on(start, log):
+    shop = start(log=log, each=1, gateways=1, no_nginx=True)
     for path in ("/stock/batch_init/1/10/5", "/payment/batch_init/1/7",
                  "/orders/batch_init/1/1/1/5"):
         ask(shop, path)
@@ -149,8 +152,9 @@ def test_inspect_tells_who_did_each_step_and_who_went_on(start):
     assert "there is no order" in settle(shop, "inspect", "order", "nobody", expect=2)
 
 
-def test_status_tells_the_lag_and_exits_with_1_without_an_owner(start):
-    shop = start(each=1, gateways=1, no_nginx=True)
+@pytest.mark.parametrize("log", LOGS)
+def test_status_tells_the_lag_and_exits_with_1_without_an_owner(start, log):
+    shop = start(log=log, each=1, gateways=1, no_nginx=True)
     text = settle(shop, "status")
     assert "order:0" in text and "payment-1" in text and "gateway-1" in text
     shop.nodes[2].kill()  # stock-1
@@ -158,10 +162,36 @@ def test_status_tells_the_lag_and_exits_with_1_without_an_owner(start):
     assert "nobody" in settle(shop, "status", expect=1)
 
 
+def test_partition_that_lags_by_half_of_the_log_s_age_is_appended_to_no_more(start):
+    shop = start(log="rabbitmq", log_options="retention=4s", each=1, gateways=1, partitions=1,
+                 no_nginx=True)
+    ask(shop, "/payment/batch_init/1/7")
+
+    def dropped():
+        with urllib.request.urlopen(shop.url + "/metrics", timeout=5) as answer:
+            line = next(line for line in answer.read().decode().splitlines()
+                        if line.startswith("settle_log_dropped_total"))
+        return int(line.split()[1])
+
+    assert dropped() == 0
+    shop.nodes[3].suspend()  # payment-1
+    client = threading.Thread(target=ask, args=(shop, "/payment/add_funds/0/70"))
+    client.start()
+    # The gateway asks again each second.
+    assert seconds_until(lambda: dropped() > 0) > 1.5
+    shop.nodes[3].resume()
+    client.join()
+    assert "event=log_held partition=payment:0" in shop.nodes[0].log()
+    seconds_until(lambda: "event=log_released partition=payment:0" in shop.nodes[0].log())
+    with urllib.request.urlopen(shop.url + "/payment/find_user/0", timeout=5) as answer:
+        assert json.load(answer)["credit"] == 77
+
+
 @pytest.mark.parametrize("words, told", [
     (("--store", "redis://127.0.0.1:1"), "the embedded log and the embedded store go with each"),
     (("--log", "kafka://127.0.0.1:1"), "the embedded log and the embedded store go with each"),
-    (("--log", "amqps://x"), "is neither"),
+    (("--log", "amqp://127.0.0.1:1"), "the embedded log and the embedded store go with each"),
+    (("--log", "nats://x"), "is neither"),
     (("--store", "mongo://x"), "is neither"),
     (("--roles", "gateway"), "need all four roles"),
     (("--roles", "chef"), "must be some of"),

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
+#include <cstdint>
+
+#include "base/url_text.hpp"
 
 namespace settle::kafka {
 namespace {
@@ -40,44 +41,16 @@ error invalid(std::string what) {
   return {errc::invalid, "the address of Kafka: " + std::move(what)};
 }
 
-std::optional<std::string> decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    unsigned char byte = 0;
-    const char* end = text.data() + std::min(text.size(), i + 3);
-    const auto [stopped, failure] = std::from_chars(text.data() + i + 1, end, byte, 16);
-    if (failure != std::errc() || stopped != text.data() + i + 3) return std::nullopt;
-    out.push_back(static_cast<char>(byte));
-    i += 2;
-  }
-  return out;
-}
-
-/// Cuts what is before the separator, or all, off `rest`.
-std::string_view take(std::string_view& rest, char separator) {
-  const std::size_t at = rest.find(separator);
-  const std::string_view taken = rest.substr(0, at);
-  rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
-  return taken;
-}
-
 result<std::string> parse_servers(std::string_view rest) {
   std::string servers;
   while (!rest.empty()) {
-    const std::string_view server = take(rest, ',');
+    const std::string_view server = take_until(rest, ',');
     const std::size_t colon = server.rfind(':');
     // In [::1] the last colon is not before a port.
     const bool has_port = colon != std::string_view::npos && server.find(']', colon) == server.npos;
     const std::string_view port = has_port ? server.substr(colon + 1) : default_port;
     const std::string_view host = server.substr(0, has_port ? colon : server.npos);
-    unsigned number = 0;
-    const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (host.empty() || failure != std::errc() || end != port.data() + port.size() || number == 0 ||
-        number > 65'535) {
+    if (host.empty() || parse_number<std::uint16_t>(port).value_or(0) == 0) {
       return invalid("'" + std::string(server) + "' is not HOST or HOST:PORT");
     }
     if (!servers.empty()) servers += ',';
@@ -108,10 +81,8 @@ result<void> apply(std::string_view name, std::string value, address& to, securi
     if (!is_topic_text(value)) return invalid("prefix takes A-Z a-z 0-9 . _ and -");
     to.prefix = std::move(value);
   } else if (name == "connections") {
-    const auto [end, failure] =
-        std::from_chars(value.data(), value.data() + value.size(), to.connections);
-    if (failure != std::errc() || end != value.data() + value.size() || to.connections == 0 ||
-        to.connections > most_connections) {
+    to.connections = parse_number<unsigned>(value).value_or(0);
+    if (to.connections == 0 || to.connections > most_connections) {
       return invalid("connections takes 1 to " + std::to_string(most_connections));
     }
   } else if (name == "tls") {
@@ -156,15 +127,15 @@ result<void> apply(const security& secure, address& to) {
 result<address> parse_address(std::string_view url) {
   if (!url.starts_with(scheme)) return invalid("begins with kafka://");
   std::string_view options = url.substr(scheme.size());
-  std::string_view place = take(options, '?');
+  std::string_view place = take_until(options, '?');
   if (place.ends_with('/')) place.remove_suffix(1);
 
   address parsed;
   security secure;
   if (const std::size_t at = place.rfind('@'); at != place.npos) {
     std::string_view password = place.substr(0, at);
-    const auto user = decoded(take(password, ':'));
-    const auto secret = decoded(password);
+    const auto user = percent_decoded(take_until(password, ':'));
+    const auto secret = percent_decoded(password);
     if (!user || !secret || user->empty()) return invalid("before @, USER:PASSWORD is expected");
     secure.user = *user;
     secure.password = *secret;
@@ -175,9 +146,9 @@ result<address> parse_address(std::string_view url) {
   parsed.servers = std::move(*servers);
 
   while (!options.empty()) {
-    std::string_view value = take(options, '&');
-    const std::string_view name = take(value, '=');
-    auto text = decoded(value);
+    std::string_view value = take_until(options, '&');
+    const std::string_view name = take_until(value, '=');
+    auto text = percent_decoded(value);
     if (!text) return invalid("'" + std::string(name) + "' has a % without two digits behind it");
     if (auto applied = apply(name, std::move(*text), parsed, secure); !applied) {
       return applied.error();

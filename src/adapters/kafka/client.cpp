@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
-#include <chrono>
 #include <span>
 
 namespace settle::kafka {
@@ -111,21 +110,6 @@ void health::on_error(rd_kafka_resp_err_t code, const char* reason) {
   failed(std::string(rd_kafka_err2name(code)) + ": " + reason);
 }
 
-void health::failed(std::string what) {
-  failed_ms_.store(steady_ms(), std::memory_order_relaxed);
-  const std::lock_guard lock(mutex_);
-  last_error_ = std::move(what);
-}
-
-void health::answered() noexcept {
-  answered_ms_.store(steady_ms(), std::memory_order_relaxed);
-}
-
-std::string health::last_error() const {
-  const std::lock_guard lock(mutex_);
-  return last_error_;
-}
-
 result<owned<rd_kafka_t>> make_client(const address& a, client_kind kind,
                                       client_listener& listener) {
   owned<rd_kafka_conf_t> conf(rd_kafka_conf_new());
@@ -169,18 +153,6 @@ void find_leaders(rd_kafka_t* client) {
   if (rd_kafka_metadata(client, 0, nullptr, &told, patience_ms) == 0) {
     rd_kafka_metadata_destroy(told);
   }
-}
-
-std::uint64_t steady_ms() noexcept {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
-}
-
-std::uint64_t wall_ms() noexcept {
-  using namespace std::chrono;
-  return static_cast<std::uint64_t>(
-      duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 }  // namespace settle::kafka

@@ -4,12 +4,11 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "adapters/broker/health.hpp"
 #include "adapters/kafka/address.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -49,24 +48,9 @@ class client_listener {
   virtual void on_report(const rd_kafka_message_t& /*record*/) {}
 };
 
-/// What the clients of one log know of the cluster. Concurrency: any thread.
-class health final : public client_listener {
+class health final : public client_listener, public broker::health {
  public:
   void on_error(rd_kafka_resp_err_t code, const char* reason) override;
-  void failed(std::string what);
-  void answered() noexcept;
-
-  std::string last_error() const;
-  std::uint64_t failed_ms() const noexcept { return failed_ms_.load(std::memory_order_relaxed); }
-  std::uint64_t answered_ms() const noexcept {
-    return answered_ms_.load(std::memory_order_relaxed);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string last_error_;                     ///< guarded by mutex_
-  std::atomic<std::uint64_t> failed_ms_{0};    ///< steady
-  std::atomic<std::uint64_t> answered_ms_{0};  ///< steady
 };
 
 enum class client_kind : std::uint8_t {
@@ -98,8 +82,7 @@ class topic_handles {
 /// second. Waits a second at most.
 void find_leaders(rd_kafka_t* client);
 
-/// Milliseconds since some moment in the past.
-std::uint64_t steady_ms() noexcept;
-std::uint64_t wall_ms() noexcept;
+using broker::steady_ms;
+using broker::wall_ms;
 
 }  // namespace settle::kafka

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "adapters/broker/delivery.hpp"
 #include "core/log_record.hpp"
 #include "core/message_codec.hpp"
 
@@ -260,24 +261,11 @@ void feed::take_record(following& f, const rd_kafka_message_t& m) {
   if (f.state != following::phase::reading) begin(f, m.offset, record->log());
   f.next.store(m.offset + 1, std::memory_order_relaxed);
   counters_.records.fetch_add(1, std::memory_order_relaxed);
-  if (record->at_end()) return;  // it names the log, or names it once more
-  if (record->log() != f.log) {
-    return fail(f, errc::corrupt,
-                "the record" + where +
-                    " is one of another log: the topic was deleted and made "
-                    "anew, or a process of the time before still appends to it");
-  }
   const offset at{static_cast<std::uint64_t>(m.offset) + 1};
-  while (!record->at_end()) {
-    auto next = record->next();
-    if (!next) return fail(f, next.error().code, next.error().detail + where);
-    if (next->destination != f.partition) {
-      return fail(f, errc::corrupt, "the record" + where + " is not for this partition");
-    }
-    counters_.messages.fetch_add(1, std::memory_order_relaxed);
-    f.reader->on_message(
-        {std::move(*next), at, record->time_ms(), record->at_end(), record->checksum(), f.number});
-  }
+  const auto messages = broker::deliver(*record, at, {f.partition, f.log, f.number, f.reader});
+  if (!messages) return fail(f, messages.error().code, messages.error().detail);
+  if (*messages == 0) return;  // it names the log, or names it once more
+  counters_.messages.fetch_add(*messages, std::memory_order_relaxed);
   if (std::ranges::find(to_flush_, f.reader) == to_flush_.end()) to_flush_.push_back(f.reader);
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <vector>
 
+#include "adapters/broker/outgoing.hpp"
 #include "adapters/kafka/sender.hpp"
 
 namespace settle::kafka {
@@ -17,8 +18,7 @@ using partition_counts_by_topic = std::array<std::uint32_t, topic_count>;
 
 struct topics {
   partition_counts_by_topic partitions;
-  /// The logs' names, by service and partition.
-  std::array<std::vector<request_id>, service_count> logs;
+  broker::log_names logs;
 };
 
 /// Blocks for some seconds at most.

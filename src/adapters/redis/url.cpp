@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <optional>
+#include "base/url_text.hpp"
 
 namespace settle::redis {
 namespace {
@@ -15,46 +14,11 @@ error invalid(std::string why) {
   return error{errc::invalid, "the Redis URL is not valid: " + std::move(why)};
 }
 
-/// What is before the separator, which is taken away with it; everything, if there is none.
-std::string_view take(std::string_view& text, char separator) {
-  const std::size_t at = text.find(separator);
-  const std::string_view taken = text.substr(0, at);
-  text = at == std::string_view::npos ? std::string_view{} : text.substr(at + 1);
-  return taken;
-}
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number number{};
-  const char* const end = text.data() + text.size();
-  const auto [at, failed] = std::from_chars(text.data(), end, number);
-  if (failed != std::errc{} || at != end || text.empty()) return std::nullopt;
-  return number;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    const std::string_view digits = text.substr(i + 1, 2);
-    std::uint8_t byte = 0;
-    const char* const end = digits.data() + digits.size();
-    const auto [at, failed] = std::from_chars(digits.data(), end, byte, 16);
-    if (digits.size() != 2 || failed != std::errc{} || at != end) return std::nullopt;
-    decoded.push_back(static_cast<char>(byte));
-    i += 2;
-  }
-  return decoded;
-}
-
 result<void> take_scheme(std::string_view& url, location& where) {
   const std::size_t end = url.find("://");
   std::string_view scheme = url.substr(0, end == std::string_view::npos ? 0 : end);
   url.remove_prefix(end == std::string_view::npos ? 0 : end + 3);
-  const std::string_view base = take(scheme, '+');
+  const std::string_view base = take_until(scheme, '+');
   where.tls = base == "rediss";
   const bool known = base == "redis" || where.tls;
   if (known && scheme.empty()) {
@@ -76,7 +40,7 @@ result<void> take_credentials(std::string_view& authority, location& where) {
   std::string_view credentials = authority.substr(0, at);
   authority.remove_prefix(at + 1);
   std::string_view user;
-  if (credentials.find(':') != std::string_view::npos) user = take(credentials, ':');
+  if (credentials.find(':') != std::string_view::npos) user = take_until(credentials, ':');
   const auto decoded_user = percent_decoded(user);
   const auto decoded_password = percent_decoded(credentials);
   if (!decoded_user || !decoded_password) {
@@ -90,7 +54,7 @@ result<void> take_credentials(std::string_view& authority, location& where) {
 
 result<void> take_path(std::string_view path, location& where) {
   if (where.kind == deployment::sentinel) {
-    const auto name = percent_decoded(take(path, '/'));
+    const auto name = percent_decoded(take_until(path, '/'));
     if (!name || name->empty()) {
       return invalid("after the sentinels, the name of the master: /mymaster");
     }
@@ -108,8 +72,8 @@ result<void> take_path(std::string_view path, location& where) {
 
 result<void> take_query(std::string_view query, location& where) {
   while (!query.empty()) {
-    std::string_view value = take(query, '&');
-    const std::string_view name = take(value, '=');
+    std::string_view value = take_until(query, '&');
+    const std::string_view name = take_until(value, '=');
     std::string* const wanted = name == "ca"     ? &where.ca_file
                                 : name == "cert" ? &where.certificate_file
                                 : name == "key"  ? &where.key_file
@@ -163,7 +127,7 @@ result<endpoint> parse_endpoint(std::string_view text, std::uint16_t default_por
 result<location> parse_url(std::string_view url) {
   location where;
   if (auto taken = take_scheme(url, where); !taken) return taken.error();
-  std::string_view rest = take(url, '?');
+  std::string_view rest = take_until(url, '?');
   if (auto taken = take_query(url, where); !taken) return taken.error();
   // A password may have a slash in it, and is not looked for one.
   const std::size_t at = rest.rfind('@');
@@ -175,7 +139,8 @@ result<location> parse_url(std::string_view url) {
   if (auto taken = take_path(path, where); !taken) return taken.error();
   const bool sentinels = where.kind == deployment::sentinel;
   do {
-    auto one = parse_endpoint(take(authority, ','), sentinels ? usual_sentinel_port : usual_port);
+    auto one =
+        parse_endpoint(take_until(authority, ','), sentinels ? usual_sentinel_port : usual_port);
     if (!one) return one.error();
     where.servers.push_back(std::move(*one));
   } while (!authority.empty());

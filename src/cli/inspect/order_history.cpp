@@ -4,8 +4,8 @@
 #include <set>
 #include <utility>
 
-#include "adapters/kafka/excerpt.hpp"
-#include "cli/transfer/waiting.hpp"
+#include "adapters/broker/excerpt.hpp"
+#include "cli/waiting.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/order/open_operations.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t margin_ms = 2'000;
 
 result<stored_value> read_one(store& from, partition_id partition, std::string key) {
-  transfer::waiting<read_request> request;
+  cli::waiting<read_request> request;
   request.partition = partition;
   request.keys = {std::move(key)};
   from.read(request);
@@ -153,7 +153,7 @@ result<order_history> read_history(store& from, const entity_id& id) {
   return history;
 }
 
-result<std::vector<event>> read_events(kafka_excerpts& log, const order_history& history,
+result<std::vector<event>> read_events(log_excerpts& log, const order_history& history,
                                        const entity_id& id, const attempt& of) {
   const std::uint64_t from_ms = of.started_ms - std::min(of.started_ms, margin_ms);
   const std::uint64_t until_ms =

@@ -11,7 +11,7 @@
 #include "ports/store.hpp"
 
 namespace settle {
-class kafka_excerpts;
+class log_excerpts;
 }
 
 namespace settle::inspect {
@@ -32,8 +32,8 @@ struct event {
   std::string what;
 };
 
-/// In the order of time. Empty where the log is trimmed. Errors: those of kafka_excerpts.
-result<std::vector<event>> read_events(kafka_excerpts& log, const order_history& history,
+/// In the order of time. Empty where the log is trimmed. Errors: those of log_excerpts.
+result<std::vector<event>> read_events(log_excerpts& log, const order_history& history,
                                        const entity_id& id, const attempt& of);
 
 partition_id partition_of_step(const attempt_step& step);

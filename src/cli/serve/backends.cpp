@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "adapters/embedded/log.hpp"
-#include "adapters/kafka/log.hpp"
+#include "cli/brokers.hpp"
+#include "cli/waiting.hpp"
 
 namespace settle::cli {
 namespace {
@@ -27,9 +28,9 @@ auto patiently(const char* what, const std::string& url, const stop_wait& wait, 
   }
 }
 
-void append_log_metrics(std::string& out, const kafka_log& log) {
-  const kafka_statistics now = log.count();
-  append_metric(out, "settle_log_reachable", "gauge", "1: Kafka has answered lately.",
+void append_log_metrics(std::string& out, const broker_log& log) {
+  const broker_statistics now = log.count();
+  append_metric(out, "settle_log_reachable", "gauge", "1: the broker has answered lately.",
                 now.reachable ? 1 : 0);
   append_metric(out, "settle_log_sent_total", "counter", "Records and replies sent.", now.sent);
   append_metric(out, "settle_log_stored_total", "counter", "Of these, confirmed.", now.stored);
@@ -66,24 +67,52 @@ result<backends> open_embedded(const backend_options& options) {
   return opened;
 }
 
+result<std::map<partition_id, offset>> watermarks_of(store& of) {
+  std::map<partition_id, offset> found;
+  for (std::size_t s = 0; s < service_count; ++s) {
+    for (std::uint16_t i = 0; i < of.describe().partitions[s]; ++i) {
+      const partition_id partition{static_cast<service>(s), i};
+      const auto position = position_of(of, partition);
+      if (!position) return position.error();
+      found[partition] = position->watermark;
+    }
+  }
+  return found;
+}
+
+/// Nothing where the log keeps everything.
+std::unique_ptr<retention_guard> make_guard(store& data, broker_log& log, const std::string& url) {
+  if (log.retention_ms() == 0) return nullptr;
+  auto made = std::make_unique<retention_guard>(
+      retention_guard::world{
+          [&data] { return watermarks_of(data); },
+          [url](const auto& watermarks) { return times_behind(url, watermarks); },
+          [] { return broker::wall_ms(); },
+          [&log](partition_id partition, bool held) { log.hold(partition, held); }},
+      log.retention_ms());
+  made->start();
+  return made;
+}
+
 result<backends> open_shared(const backend_options& options, const stop_wait& wait) {
   auto data =
       patiently("store", options.redis.url, wait, [&] { return open_redis_store(options.redis); });
   if (!data) return data.error();
   redis_store& redis = **data;
-  kafka_options log_options;
+  broker_options log_options;
   log_options.url = options.log_url;
   log_options.sender = options.sender;
   std::copy_n(redis.describe().partitions, service_count, log_options.partitions.begin());
-  auto log = patiently("log", options.log_url, wait, [&] { return kafka_log::open(log_options); });
+  auto log = patiently("log", options.log_url, wait, [&] { return open_broker_log(log_options); });
   if (!log) return log.error();
 
   backends opened;
   opened.members = &redis;
-  opened.metrics = [&redis, &kafka = **log](std::string& out) {
-    append_log_metrics(out, kafka);
+  opened.metrics = [&redis, &shared = **log](std::string& out) {
+    append_log_metrics(out, shared);
     append_store_metrics(out, redis);
   };
+  opened.guard = make_guard(redis, **log, options.log_url);
   opened.data = std::move(*data);
   opened.messages = std::move(*log);
   return opened;

@@ -9,6 +9,7 @@
 #include "adapters/embedded/store.hpp"
 #include "adapters/redis/store.hpp"
 #include "base/result.hpp"
+#include "cli/serve/retention_guard.hpp"
 #include "ports/log.hpp"
 #include "ports/membership.hpp"
 #include "ports/store.hpp"
@@ -16,18 +17,19 @@
 namespace settle::cli {
 
 struct backend_options {
-  std::string log_url = "embedded:";  ///< or kafka://...
+  std::string log_url = "embedded:";  ///< or a broker's: cli/brokers.hpp
   embedded_options embedded;          ///< where the log is embedded
   redis_options redis;                ///< otherwise
-  std::string sender;                 ///< of log records; as kafka_options
+  std::string sender;                 ///< of log records; as broker_options
 
   bool shared() const { return !log_url.starts_with("embedded"); }
 };
 
 struct backends {
   std::unique_ptr<store> data;
-  membership* members = nullptr;  ///< of other processes; nullptr: there is none
-  std::unique_ptr<log> messages;  ///< ends before the store
+  membership* members = nullptr;           ///< of other processes; nullptr: there is none
+  std::unique_ptr<log> messages;           ///< ends before the store
+  std::unique_ptr<retention_guard> guard;  ///< of a log that forgets by age; ends before both
   /// Appends Prometheus metrics of both.
   std::function<void(std::string&)> metrics = [](std::string&) {};
 };

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "cli/transfer/quiet.hpp"
-#include "cli/transfer/waiting.hpp"
+#include "cli/waiting.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/order/order.hpp"
 #include "core/payment/user.hpp"
@@ -59,7 +59,7 @@ class request_queue {
 
  private:
   result<void> read_more() {
-    waiting<read_request> expiries;
+    cli::waiting<read_request> expiries;
     expiries.partition = id_;
     const std::uint64_t last = std::min(end_, next_ + requests_at_once);
     for (; next_ < last; ++next_) {
@@ -68,7 +68,7 @@ class request_queue {
     from_.read(expiries);
     expiries.wait();
     if (!expiries.status) return expiries.status;
-    waiting<read_request> answers;
+    cli::waiting<read_request> answers;
     answers.partition = id_;
     std::vector<entry> entries;
     for (const stored_value& value : expiries.values) {
@@ -151,7 +151,7 @@ class exporting {
   }
 
   result<void> walk(partition_id id) {
-    waiting<scan_request> step;
+    cli::waiting<scan_request> step;
     step.partition = id;
     step.about = keys_at_once;
     std::uint64_t met = 0;
@@ -207,7 +207,7 @@ class exporting {
   /// each order at a time.
   result<void> write_histories(partition_id id, std::vector<history> histories) {
     while (!histories.empty()) {
-      waiting<read_request> request;
+      cli::waiting<read_request> request;
       request.partition = id;
       for (const history& h : histories) request.keys.push_back(checkpoint_key::attempt(h.next));
       from_.read(request);

@@ -182,7 +182,7 @@ result<void> importer::put(target& into, std::string_view key, std::string_view 
 /// One round is under way while the next one is filled.
 result<void> importer::hand_over() {
   if (auto settled = settle_round(); !settled) return settled;
-  auto round = std::make_unique<waiting<commit_round>>();
+  auto round = std::make_unique<cli::waiting<commit_round>>();
   round->epoch = store_->epoch();
   for (auto& of : targets_) {
     for (const auto& one : of) {
@@ -226,7 +226,7 @@ result<void> importer::settle_commit(partition_commit& commit) {
                                writable ? problem : writable.error().detail)};
     }
     if (tries > 0) std::this_thread::sleep_for(between_tries);
-    waiting<read_request> look;
+    cli::waiting<read_request> look;
     look.partition = commit.batch.partition;
     store_->read(look);
     look.wait();
@@ -240,7 +240,7 @@ result<void> importer::settle_commit(partition_commit& commit) {
                    commit.batch.partition.text() +
                        " holds what this import did not write: the place is not empty"};
     }
-    waiting<commit_round> again;
+    cli::waiting<commit_round> again;
     again.epoch = store_->epoch();
     again.commits.push_back({commit.batch});
     store_->commit(again);

@@ -10,7 +10,7 @@
 
 #include "cli/transfer/rehoming.hpp"
 #include "cli/transfer/shop_file.hpp"
-#include "cli/transfer/waiting.hpp"
+#include "cli/waiting.hpp"
 #include "core/exactly_once/workspace.hpp"
 #include "ports/transfer.hpp"
 
@@ -59,7 +59,7 @@ class importer final : public shop_reader {
   std::vector<rehoming> moves_;  ///< by service
   std::vector<std::unique_ptr<target>> targets_[service_count];
   std::size_t pending_bytes_ = 0;
-  std::unique_ptr<waiting<commit_round>> under_way_;
+  std::unique_ptr<cli::waiting<commit_round>> under_way_;
 };
 
 }  // namespace settle::transfer

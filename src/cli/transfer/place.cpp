@@ -6,7 +6,7 @@
 #include <random>
 
 #include "adapters/redis/url.hpp"
-#include "cli/transfer/waiting.hpp"
+#include "cli/waiting.hpp"
 
 namespace settle::transfer {
 namespace {
@@ -88,7 +88,7 @@ result<scannable_store*> place::open(const std::uint16_t (&partitions)[service_c
 
 result<void> place::check_unused() {
   if (members_ == nullptr) return {};
-  waiting<roll_call> request;
+  cli::waiting<roll_call> request;
   std::random_device entropy;
   request.self.id = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
   request.leaving = true;  // asks who is there, and joins nobody

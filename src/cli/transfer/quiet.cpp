@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/transfer/waiting.hpp"
+#include "cli/waiting.hpp"
 #include "core/exactly_once/checkpoint_keys.hpp"
 #include "core/exactly_once/partition.hpp"
 
@@ -40,7 +40,7 @@ bool are_peers(partition_id a, partition_id b) {
 
 /// How many operations of the partition are open.
 result<std::size_t> count_open(store& from, partition_id id, std::uint32_t slots) {
-  waiting<read_request> request;
+  cli::waiting<read_request> request;
   request.partition = id;
   for (std::uint32_t slot = 0; slot < slots; ++slot) {
     request.keys.push_back(checkpoint_key::operation(slot));
@@ -56,7 +56,7 @@ result<std::size_t> count_open(store& from, partition_id id, std::uint32_t slots
 
 result<stored_partition> read_partition(store& from, partition_id id,
                                         const std::vector<partition_id>& all, link_states& links) {
-  waiting<read_request> request;
+  cli::waiting<read_request> request;
   request.partition = id;
   request.keys.push_back(checkpoint_key::meta());
   std::vector<partition_id> peers;
@@ -132,7 +132,7 @@ result<stored_partitions> read_quiet_partitions(store& from) {
 
 result<void> check_unchanged(store& from, const stored_partitions& before) {
   for (const auto& [id, known] : before) {
-    waiting<read_request> request;
+    cli::waiting<read_request> request;
     request.partition = id;
     from.read(request);
     request.wait();

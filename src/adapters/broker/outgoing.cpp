@@ -1,16 +1,17 @@
-#include "adapters/kafka/outgoing.hpp"
+#include "adapters/broker/outgoing.hpp"
 
 #include <utility>
 
 #include "base/check.hpp"
 
-namespace settle::kafka {
+namespace settle::broker {
 
-outgoing::outgoing(const topics& t, std::string_view sender) {
+outgoing::outgoing(const log_names& names, std::string_view sender) {
   for (std::size_t s = 0; s < service_count; ++s) {
-    destinations_[s].reserve(t.partitions[s]);
-    for (std::uint32_t p = 0; p < t.partitions[s]; ++p) {
-      destinations_[s].emplace_back(s, p, t.logs[s][p], sender);
+    destinations_[s].reserve(names[s].size());
+    for (const request_id& log : names[s]) {
+      const auto partition = static_cast<std::uint32_t>(destinations_[s].size());
+      destinations_[s].emplace_back(s, partition, log, sender);
     }
   }
 }
@@ -32,4 +33,4 @@ void outgoing::add(const reply& r) {
   to.replies.push_back(r);
 }
 
-}  // namespace settle::kafka
+}  // namespace settle::broker

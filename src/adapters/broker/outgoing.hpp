@@ -8,15 +8,18 @@
 #include <string_view>
 #include <vector>
 
-#include "adapters/kafka/topics.hpp"
+#include "base/ids.hpp"
 #include "core/log_record.hpp"
 #include "core/message_codec.hpp"
 
-namespace settle::kafka {
+namespace settle::broker {
+
+/// What each partition's log is called, by service and partition; so also how many there are.
+using log_names = std::array<std::vector<request_id>, service_count>;
 
 class outgoing {
  public:
-  outgoing(const topics& t, std::string_view sender);
+  outgoing(const log_names& names, std::string_view sender);
 
   void append(const message& m, std::uint64_t time_ms);
   void add(const reply& r);
@@ -67,4 +70,4 @@ class outgoing {
   std::vector<destination*> begun_;  ///< in the order of the first message to each
 };
 
-}  // namespace settle::kafka
+}  // namespace settle::broker

@@ -5,7 +5,9 @@
 #include <mutex>
 #include <utility>
 
-namespace settle::transfer {
+#include "ports/store.hpp"
+
+namespace settle::cli {
 
 /// A request of a port, to be handed over, waited for, and handed over again.
 template <class Request>
@@ -28,4 +30,7 @@ class waiting final : public Request {
   bool finished_ = false;
 };
 
-}  // namespace settle::transfer
+/// Where a partition's checkpoint is. Waits for the store.
+result<checkpoint_position> position_of(store& from, partition_id partition);
+
+}  // namespace settle::cli

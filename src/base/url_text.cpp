@@ -1,0 +1,32 @@
+#include "base/url_text.hpp"
+
+#include <cstdint>
+
+namespace settle {
+
+std::string_view take_until(std::string_view& rest, char separator) {
+  const std::size_t at = rest.find(separator);
+  const std::string_view taken = rest.substr(0, at);
+  rest = at == std::string_view::npos ? std::string_view{} : rest.substr(at + 1);
+  return taken;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded.push_back(text[i]);
+      continue;
+    }
+    const std::string_view digits = text.substr(i + 1, 2);
+    std::uint8_t byte = 0;
+    const char* const end = digits.data() + digits.size();
+    const auto [at, failed] = std::from_chars(digits.data(), end, byte, 16);
+    if (digits.size() != 2 || failed != std::errc{} || at != end) return std::nullopt;
+    decoded.push_back(static_cast<char>(byte));
+    i += 2;
+  }
+  return decoded;
+}
+
+}  // namespace settle
