@@ -9,11 +9,11 @@
 #include <cstdio>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "adapters/redis/store.hpp"
+#include "base/random_id.hpp"
 #include "cli/brokers.hpp"
 #include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
@@ -74,8 +74,7 @@ std::string roles_text(std::uint8_t roles) {
 result<void> ask_members(membership& of, system_status& to,
                          std::map<partition_id, std::uint64_t>& owners) {
   waiting<roll_call> request;
-  std::random_device entropy;
-  request.self.id = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
+  request.self.id = random_token();
   request.leaving = true;
   of.call(request);
   request.wait();

@@ -37,8 +37,14 @@ struct shard::slot {
   std::uint64_t ticked_ms = 0;
   std::uint64_t asked_rules_ms = 0;
   std::uint64_t repeated_ms = 0;
+  std::uint64_t looked_ms = 0;  ///< when it was last opened, or asked where the store is
   bool acknowledgement_due = false;
   std::map<partition_id, std::uint64_t> unacknowledged;  ///< by peer, when last looked
+
+  /// Nothing of it waits or is under way.
+  bool idle() const noexcept {
+    return queue.empty() && !fetching && !in_round && !mid_record && !committing;
+  }
 };
 
 /// What is left of a command once it is applied.

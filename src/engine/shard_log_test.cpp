@@ -65,6 +65,21 @@ TEST(shard_log, rules_are_switched_by_a_record_of_each_log) {
   EXPECT_EQ(switched, (std::map<partition_id, int>{{order_0, 1}, {stock_0, 1}, {payment_0, 1}}));
 }
 
+TEST(shard_log, idle_partition_of_which_the_store_has_another_position_finds_out_by_itself) {
+  logged_shop s;
+  s.user(5);
+  s.rest();
+  const auto opened = s.log.followings;
+  s.timers(10'000);
+  s.settle();
+  EXPECT_EQ(s.log.followings, opened) << "it is where it should be";
+  s.store.claim_for_another(payment_0);
+  s.timers(10'000);
+  s.settle();
+  EXPECT_GT(s.log.followings.at(payment_0), opened.at(payment_0)) << "taken over anew";
+  EXPECT_EQ(s.log.followings.at(stock_0), opened.at(stock_0));
+}
+
 TEST(shard_log, one_round_is_in_flight) {
   logged_shop s;
   const auto buyer = s.user(0);

@@ -191,6 +191,7 @@ void shard::begin_opening(slot& s) {
   s.committing = false;
   s.claiming = false;
   s.fetching = false;
+  s.looked_ms = clock_.steady_ms();
   if (!local_) forget_queue(s);
 }
 

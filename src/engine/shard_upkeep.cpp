@@ -11,6 +11,9 @@ constexpr std::uint64_t repeat_after_ms = 1'000;
 /// and go by themselves if there is nothing.
 constexpr std::uint64_t acknowledge_after_ms = 400;
 static_assert(2 * acknowledge_after_ms < repeat_after_ms);
+/// A store that went back is noticed by the next read or commit. Where there is none, what it lost
+/// would be found in the log only, and not there for ever.
+constexpr std::uint64_t look_after_ms = 10'000;
 
 }  // namespace
 
@@ -39,6 +42,10 @@ void shard::on_timer() {
     if (s->acknowledgement_due && may_speak(*s)) {
       s->acknowledgement_due = false;
       acknowledge(*s);
+    }
+    if (!local_ && s->idle() && now_ms >= s->looked_ms + look_after_ms) {
+      s->looked_ms = now_ms;
+      start_fetch(*s, {});  // fetched() compares the position
     }
   }
   flush_outgoing();

@@ -196,7 +196,8 @@ void broker_faults::tell(const char* what, owner& seen, const talker& by, const 
       static_cast<unsigned long long>(now.senders_replaced));
 }
 
-TEST_P(broker_faults, killed_leader_costs_seconds_and_no_order) {
+void broker_faults::lose_leader(const std::string& act, const std::string& undo,
+                                double most_seconds) {
   const auto a = logs().start_process();
   const auto b = logs().start_process();
   owner seen(b->log(), all);
@@ -204,40 +205,27 @@ TEST_P(broker_faults, killed_leader_costs_seconds_and_no_order) {
   ASSERT_TRUE(goes_on(seen, by));
   seen.forget_pauses();
   const std::string leader = std::to_string(logs().leader(stock_0));
-  control("kill " + leader);
-  wait_for_leader_after(leader);
-  EXPECT_TRUE(goes_on(seen, by));
-  control("start " + leader);
-  EXPECT_TRUE(goes_on(seen, by));
-  by.stop();
-  wait_until_stored(a->log());
-  tell("killed leader", seen, by, a->log());
-  EXPECT_LT(seconds(seen.longest_pause()), 10);
-  EXPECT_LT(seconds(by.longest_call()), 0.5) << "nothing waits for a broker";
-  expect_same_when_read_again(seen);
-}
-
-TEST_P(broker_faults, leader_that_stands_still_costs_seconds_and_no_order) {
-  const auto a = logs().start_process();
-  const auto b = logs().start_process();
-  owner seen(b->log(), all);
-  talker by(a->log(), all);
-  ASSERT_TRUE(goes_on(seen, by));
-  seen.forget_pauses();
-  const std::string leader = std::to_string(logs().leader(stock_0));
-  control("stop " + leader);
+  control(act + " " + leader);
   wait_for_leader_after(leader);
   EXPECT_TRUE(goes_on(seen, by));
   const double pause = seconds(seen.longest_pause());
   std::this_thread::sleep_for(1s);
-  control("cont " + leader);
+  control(undo + " " + leader);
   EXPECT_TRUE(goes_on(seen, by));
   by.stop();
   wait_until_stored(a->log());
-  tell("leader that stands still", seen, by, a->log());
-  EXPECT_LT(pause, 15);
+  tell((act + " leader").c_str(), seen, by, a->log());
+  EXPECT_LT(pause, most_seconds);
   EXPECT_LT(seconds(by.longest_call()), 0.5) << "nothing waits for a broker";
   expect_same_when_read_again(seen);
+}
+
+TEST_P(broker_faults, killed_leader_costs_seconds_and_no_order) {
+  lose_leader("kill", "start", 10);
+}
+
+TEST_P(broker_faults, leader_that_stands_still_costs_seconds_and_no_order) {
+  lose_leader("stop", "cont", 15);
 }
 
 TEST_P(broker_faults, cluster_that_is_gone_for_a_while_is_found_again) {

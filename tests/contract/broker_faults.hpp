@@ -98,6 +98,8 @@ class broker_faults : public testing::TestWithParam<broker_case> {
   /// Until the cluster has another leader; its share of a pause.
   void wait_for_leader_after(const std::string& old);
   void wait_until_stored(const broker_log& log);
+  /// The leader is struck by `act`, and comes back by `undo`.
+  void lose_leader(const std::string& act, const std::string& undo, double most_seconds);
   void tell(const char* what, owner& seen, const talker& by, const broker_log& log);
 
   std::vector<partition_id> all;

@@ -92,6 +92,17 @@ TEST_P(store_contract, read_gives_values_in_the_order_of_keys_at_one_position) {
   EXPECT_EQ(found.found, (std::vector<stored_value>{"2", std::nullopt, "1", "2"}));
 }
 
+TEST_P(store_contract, read_without_keys_tells_the_position) {
+  const auto position = [this] {
+    const auto found = read(stock_0, {});
+    EXPECT_TRUE(found.found.empty());
+    return found.watermark;
+  };
+  EXPECT_EQ(position(), 0U);
+  ASSERT_EQ(commit(batch(stock_0, 0, 9, {{"a", "1"}})), commit_outcome::committed);
+  EXPECT_EQ(position(), 9U);
+}
+
 TEST_P(store_contract, partitions_do_not_share_keys) {
   ASSERT_EQ(commit(batch(stock_0, 0, 1, {{"a", "s0"}})), commit_outcome::committed);
   ASSERT_EQ(commit(batch(order_1, 0, 1, {{"a", "o1"}})), commit_outcome::committed);

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "adapters/embedded/committer.hpp"
@@ -15,16 +14,11 @@
 #include "adapters/embedded/reader_pool.hpp"
 #include "adapters/embedded/scan.hpp"
 #include "adapters/embedded/write_behind.hpp"
+#include "base/random_id.hpp"
 
 namespace settle {
 namespace embedded {
 namespace {
-
-request_id random_id() {
-  std::random_device device;
-  const auto word = [&device] { return (std::uint64_t{device()} << 32) | device(); };
-  return {word(), word()};
-}
 
 /// What a start brings together before the threads begin.
 struct opened_parts {

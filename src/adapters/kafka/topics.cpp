@@ -1,6 +1,5 @@
 #include "adapters/kafka/topics.hpp"
 
-#include <openssl/rand.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "adapters/kafka/admin.hpp"
 #include "base/check.hpp"
+#include "base/random_id.hpp"
 #include "core/log_record.hpp"
 
 namespace settle::kafka {
@@ -91,15 +91,6 @@ result<void> check(const wanted_topic& wanted, std::size_t topic, const topic_st
   if (auto ok = must_be("unclean.leader.election.enable", "false"); !ok) return ok;
   if (auto ok = at_least("max.message.bytes", "1048588"); !ok) return ok;
   return at_least("min.insync.replicas", replicas_in_sync(found.replicas));
-}
-
-request_id random_name() {
-  request_id made;
-  unsigned char bytes[sizeof made.high + sizeof made.low];
-  CHECK(RAND_bytes(bytes, sizeof bytes) == 1, "there are random bytes");
-  std::memcpy(&made.high, bytes, sizeof made.high);
-  std::memcpy(&made.low, bytes + sizeof made.high, sizeof made.low);
-  return made;
 }
 
 /// Reads the first record of each log, and writes it where there is none.
@@ -219,7 +210,7 @@ class survey {
       if (!made) return made.error();
       writer = std::move(*made);
     }
-    writer->send(partition, {}, identity_record(random_name(), wall_ms()));
+    writer->send(partition, {}, identity_record(random_id(), wall_ms()));
     return {};
   }
 

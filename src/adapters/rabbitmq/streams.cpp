@@ -1,13 +1,11 @@
 #include "adapters/rabbitmq/streams.hpp"
 
-#include <openssl/rand.h>
-
 #include <cstring>
 #include <map>
 #include <utility>
 #include <vector>
 
-#include "base/check.hpp"
+#include "base/random_id.hpp"
 #include "core/log_record.hpp"
 
 namespace settle::rabbitmq {
@@ -19,15 +17,6 @@ constexpr std::uint64_t survey_ms = 15'000;  ///< for the first record of every 
 constexpr std::uint64_t new_after_ms = 100;  ///< of silence; then the stream may be a new one
 constexpr std::uint64_t attempt_ms = 50;     ///< between attempts
 constexpr channel_number requests = 1;       ///< the others are for one partition each
-
-request_id random_name() {
-  unsigned char bytes[2 * sizeof(std::uint64_t)];
-  CHECK(RAND_bytes(bytes, sizeof bytes) == 1, "there are random bytes");
-  request_id made;
-  std::memcpy(&made.high, bytes, sizeof made.high);
-  std::memcpy(&made.low, bytes + sizeof made.high, sizeof made.low);
-  return made;
-}
 
 /// Reads the first record of each log, and writes it where there is none.
 class survey final : public connection_listener {
@@ -142,7 +131,7 @@ class survey final : public connection_listener {
     for (auto& [channel, of] : waiting_) {
       if (!of.begun || steady_ms() < of.since_ms + new_after_ms) continue;
       of.since_ms = UINT64_MAX - new_after_ms;
-      const std::string record = identity_record(random_name(), broker::wall_ms());
+      const std::string record = identity_record(random_id(), broker::wall_ms());
       const auto sent = to_.publish(requests, address_.exchange(of.service),
                                     std::to_string(of.partition), record);
       if (!sent) return sent;

@@ -7,13 +7,13 @@
 #include <future>
 #include <map>
 #include <optional>
-#include <random>
 #include <utility>
 
 #include "adapters/redis/client.hpp"
 #include "adapters/redis/layout.hpp"
 #include "adapters/redis/requests.hpp"
 #include "adapters/redis/risks.hpp"
+#include "base/random_id.hpp"
 
 namespace settle {
 namespace redis {
@@ -170,9 +170,7 @@ result<void> check(const redis_options& options) {
 }
 
 system_description new_system(const redis_options& options) {
-  std::random_device device;
-  const auto word = [&device] { return (std::uint64_t{device()} << 32) | device(); };
-  system_description system{.system = {word(), word()}, .partitions = {}};
+  system_description system{.system = random_id(), .partitions = {}};
   std::ranges::transform(options.partitions, system.partitions, [&](std::uint16_t count) {
     return count == 0 ? options.new_partitions : count;
   });

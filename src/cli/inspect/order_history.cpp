@@ -1,7 +1,10 @@
 #include "cli/inspect/order_history.hpp"
 
 #include <algorithm>
+#include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "adapters/broker/excerpt.hpp"
@@ -119,6 +122,18 @@ struct words_of {
   }
 };
 
+/// What a saga sends and hears, causes before their effects.
+using causal_order =
+    boost::mp11::mp_list<body::checkout, body::charge, body::charged, body::charge_refused,
+                         body::reserve, body::reserved, body::reserve_refused, body::release,
+                         body::released, body::refund, body::refunded>;
+
+std::size_t causal_place(const message_body& body) {
+  return std::visit(
+      []<class Body>(const Body&) { return boost::mp11::mp_find<causal_order, Body>::value; },
+      body);
+}
+
 }  // namespace
 
 partition_id partition_of_step(const attempt_step& step) {
@@ -161,8 +176,12 @@ result<std::vector<event>> read_events(log_excerpts& log, const order_history& h
   std::set<partition_id> partitions = {history.partition};
   for (const attempt_step& step : of.steps) partitions.insert(partition_of_step(step));
 
+  struct placed_event {
+    event of;
+    std::size_t place = 0;
+  };
   const words_of words{id, of.number};
-  std::vector<event> events;
+  std::vector<placed_event> found;
   for (const partition_id partition : partitions) {
     std::set<std::string> told;
     auto read = log.read(partition, from_ms, [&](const excerpt_record& record) {
@@ -180,13 +199,18 @@ result<std::vector<event>> read_events(log_excerpts& log, const order_history& h
         if (answer) what += " at " + m.source.text();
         if (partition != history.partition) what += " at " + partition.text();
         if (!told.insert(what).second) what += " (again)";
-        events.push_back({record.time_ms, record.sender, std::move(what)});
+        found.push_back({{record.time_ms, record.sender, std::move(what)}, causal_place(m.body)});
       }
       return true;
     });
     if (!read) return read.error();
   }
-  std::ranges::stable_sort(events, {}, &event::time_ms);
+  // A question and its answer may well be of one millisecond, and are of different logs.
+  std::ranges::stable_sort(
+      found, {}, [](const placed_event& one) { return std::tuple(one.of.time_ms, one.place); });
+  std::vector<event> events;
+  events.reserve(found.size());
+  for (placed_event& one : found) events.push_back(std::move(one.of));
   return events;
 }
 

@@ -32,7 +32,8 @@ struct event {
   std::string what;
 };
 
-/// In the order of time. Empty where the log is trimmed. Errors: those of log_excerpts.
+/// In the order of time, within a millisecond causes before their effects. Empty where the log is
+/// trimmed. Errors: those of log_excerpts.
 result<std::vector<event>> read_events(log_excerpts& log, const order_history& history,
                                        const entity_id& id, const attempt& of);
 

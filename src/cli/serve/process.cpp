@@ -6,23 +6,18 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "adapters/embedded/clock.hpp"
+#include "base/random_id.hpp"
 #include "engine/engine.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/reply_matcher.hpp"
 
 namespace settle::cli {
 namespace {
-
-std::uint64_t random_token() {
-  std::random_device entropy;
-  return (std::uint64_t{entropy()} << 32 | entropy()) | 1;  // never 0, which means nobody
-}
 
 void append_engine_metrics(std::string& out, const engine& from) {
   const shard::statistics now = from.count();

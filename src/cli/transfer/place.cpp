@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "adapters/redis/url.hpp"
+#include "base/random_id.hpp"
 #include "cli/waiting.hpp"
 
 namespace settle::transfer {
@@ -89,8 +89,7 @@ result<scannable_store*> place::open(const std::uint16_t (&partitions)[service_c
 result<void> place::check_unused() {
   if (members_ == nullptr) return {};
   cli::waiting<roll_call> request;
-  std::random_device entropy;
-  request.self.id = (std::uint64_t{entropy()} << 32 | entropy()) | 1;
+  request.self.id = random_token();
   request.leaving = true;  // asks who is there, and joins nobody
   members_->call(request);
   request.wait();

@@ -6,6 +6,14 @@
 #include "core/message_codec.hpp"
 
 namespace settle::sim {
+namespace {
+
+/// Only what opens a partition asks for that.
+bool opens(const read_request& request) {
+  return !request.keys.empty() && request.keys.front() == checkpoint_key::meta();
+}
+
+}  // namespace
 
 small_owner::small_owner(const system_description& system, const options& o,
                          std::function<void(const reply&)> on_reply)
@@ -115,7 +123,7 @@ void small_owner::finish_read(std::size_t number) {
   }
   reads.erase(reads.begin() + static_cast<std::ptrdiff_t>(number));
   // What it finds is compared with the commit that failed, once.
-  if (request.keys.front() == checkpoint_key::meta()) failed_ = 0;
+  if (opens(request)) failed_ = 0;
   request.on_finished();
   turn();
 }
@@ -152,8 +160,7 @@ void small_owner::note_ended(const commit_under_way& c) {
 
 void small_owner::read(read_request& request) {
   reads.push_back(&request);
-  // Only what opens a partition asks for that.
-  if (options_.partitions != 1 || request.keys.front() != checkpoint_key::meta()) return;
+  if (options_.partitions != 1 || !opens(request)) return;
   ++openings_;
   inputs_ = {};
   inputs_.add(clock_.steady_ms());
