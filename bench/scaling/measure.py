@@ -96,18 +96,16 @@ class Campaign:
                 found = load(stack, workload, self.settings.warmup_s, self.settings.duration_s,
                              orders)
                 self._note(name, workload, run, found)
+            if wanted.how is None:
+                stack.nodes[0].kill()
+                self._note(name, "killed", run, {"ready_s": time_start(stack)})
 
     def _time_start(self, stack, orders):
         """All services end and start again; the servers stay."""
         load(stack, "uniform-64", 1, 1, orders)
         for node in stack.nodes:
             node.end()
-        began = time.monotonic()
-        for node in stack.nodes:
-            node.launch()
-        for node in stack.nodes:
-            node.wait_until_ready(READY_SECONDS)
-        return {"ready_s": time.monotonic() - began}
+        return {"ready_s": time_start(stack)}
 
     def _note(self, name, workload, run, found):
         self.results["measurements"].append(
@@ -122,6 +120,16 @@ class Campaign:
         else:
             self.say(f"{head}  {found['rate_per_s']:>7,.0f}/s  p50 {found['p50_ms']:7.2f} ms  "
                      f"p99 {found['p99_ms']:7.2f} ms  {sum(found['cpu_us'].values()):5.0f} us")
+
+
+def time_start(stack):
+    """Seconds until all services are ready; none of them runs."""
+    began = time.monotonic()
+    for node in stack.nodes:
+        node.launch()
+    for node in stack.nodes:
+        node.wait_until_ready(READY_SECONDS)
+    return time.monotonic() - began
 
 
 class OneProcess:

@@ -1,8 +1,10 @@
-"""SCALE.md and its plot, made of the measurements alone."""
+"""SCALE.md and its plots, made of the measurements and of the fault campaign's results alone."""
 
 import statistics
 
 from comparison.page import number, spread, table
+from pauses import percentile
+from report import LOGS, by_log, checked_faults, pauses_of
 
 WORKLOADS = {
     "uniform-256": "256 connections, two random items an order",
@@ -35,7 +37,27 @@ class Figures:
         return [name for name in self.names if self.of(name, workload, "rate_per_s")]
 
 
-def page(results, plots):
+def pauses(records):
+    """{(component, fault): {log: pauses in s}}."""
+    found = {}
+    for log, of_log in by_log(records).items():
+        for kind, faults in checked_faults(of_log).items():
+            if pauses_of(faults):
+                found.setdefault(kind, {})[log] = pauses_of(faults)
+    return dict(sorted(found.items()))
+
+
+def pause_table(found):
+    """Markdown."""
+    logs = [log for log in LOGS if any(log in of for of in found.values())]
+    return table(["", *(LOGS[log] for log in logs)], [
+        [": ".join(kind), *(f"{percentile(of[log], 50):.2f}, {percentile(of[log], 99):.2f}, "
+                  f"{max(of[log]):.2f} ({len(of[log])})" if log in of else "–" for log in logs)]
+        for kind, of in found.items()])
+
+
+def page(results, plots, faults=()):
+    """`faults`: what tests/faults/campaign.py has written."""
     figures = Figures(results)
     about = results["machine"]
     text = "# Settle in one process, over Kafka and over RabbitMQ, measured\n\n"
@@ -72,11 +94,19 @@ def page(results, plots):
         [results["deployments"][n],
          *(cell(figures.of(n, "uniform-256", "cpu_us", group)) for group in groups)]
         for n in names])
-    starts = [(n, figures.of(n, "ready", "ready_s")) for n in figures.names]
-    starts = [[results["deployments"][n], spread(values)] for n, values in starts if values]
+    starts = [(results["deployments"][n] + after, figures.of(n, workload, "ready_s"))
+              for n in figures.names
+              for workload, after in (("ready", ""), ("killed", ", after kill -9"))]
+    starts = [[title, spread(values)] for title, values in starts if values]
     if starts:
         text += ("\n## Start\n\nFrom starting all services until a gateway is ready; the servers "
                  "run.\n\n" + table(["", "s"], starts))
+    waited = pauses(faults)
+    if waited:
+        text += ("\n## Pause after each fault\n\nSeconds that the slowest of all requests took "
+                 "around a fault: p50, p99 and max of so many faults. Three brokers or one, one "
+                 "Redis, Sentinel or a cluster, up to ten workers of each role; "
+                 "[docs/FAULTS.md](../docs/FAULTS.md) has the campaign.\n\n" + pause_table(waited))
     failed = [m for m in results["measurements"] if "failed" in m]
     if failed:
         text += "\n## Failed\n\n" + "".join(
@@ -95,7 +125,27 @@ def cell(values):
     return number(statistics.median(values)) if values else "–"
 
 
-def draw(results, output, folder):
+def draw_pauses(found, file):
+    """Half of the pauses are shorter than the bar, all of them end at the whisker."""
+    from comparison.plots import plt  # with its settings
+    figure, axes = plt.subplots(figsize=(8, 0.8 + 0.4 * len(found)))
+    colours = {"kafka": COLOURS["Kafka"], "rabbitmq": COLOURS["RabbitMQ"]}
+    for side, (log, colour) in enumerate(colours.items()):
+        rows = [at for at, of in enumerate(found.values()) if log in of]
+        values = [of[log] for of in found.values() if log in of]
+        middles = [percentile(each, 50) for each in values]
+        rest = [[0] * len(values), [max(e) - m for e, m in zip(values, middles)]]
+        axes.barh([at + (side - 0.5) * 0.4 for at in rows], middles, xerr=rest, color=colour,
+                  height=0.38, label=LOGS[log], error_kw={"elinewidth": 0.8, "capsize": 2})
+    axes.set_yticks(range(len(found)), [": ".join(kind) for kind in found])
+    axes.invert_yaxis()
+    axes.set_xlabel("s; the bar is the median, the whisker ends at the longest")
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.4, 1), frameon=False, fontsize=8)
+    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def draw(results, output, folder, faults=()):
     """Plots below output / folder; pairs of a caption and a path below output."""
     from comparison.plots import plt  # with its settings
     figures = Figures(results)
@@ -128,6 +178,9 @@ def draw(results, output, folder):
         return [statistics.median(figures.of(n, workload, *path) or [0]) for n in names]
 
     two, one = ("two random items", "#1b6ca8"), ("everybody buys the same item", "#c8553d")
+    waited = pauses(faults)
+    if waited:
+        draw_pauses(waited, output / folder / "pauses.svg")
     return [
         bars("rate.svg", "Rate", "checkouts/s, 256 connections",
              [(two, medians("uniform-256", "rate_per_s")), (one, medians("hot-256", "rate_per_s"))]),
@@ -139,4 +192,5 @@ def draw(results, output, folder):
              [((group, colour), medians("uniform-256", "cpu_us", group))
               for group, colour in COLOURS.items()
               if any(figures.of(n, "uniform-256", "cpu_us", group) for n in names)],
-             stacked=True)]
+             stacked=True),
+        *([("Pause after each fault", f"{folder}/pauses.svg")] if waited else [])]

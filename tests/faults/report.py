@@ -32,17 +32,37 @@ WRONG = ("lost", "contradicted", "oversold", "double_charged")
 
 def report(records):
     """The text, and whether all that must hold did."""
+    parts, good = [], True
+    for log, of_log in by_log(records).items():
+        text, this_good = report_of(log, of_log)
+        parts.append(f"### Over {LOGS[log]}\n\n{text}")
+        good = good and this_good
+    return "\n\n".join(parts), good
+
+
+def by_log(records):
+    """{log: its records}, of those logs that have some."""
     # What is older than RabbitMQ here does not name its log.
     log_of = {record["run"]: record.get("log", "kafka")
               for record in records if record["type"] == "run"}
-    parts, good = [], True
-    for log, name in LOGS.items():
-        of_log = [record for record in records if log_of[record["run"]] == log]
-        if of_log:
-            text, this_good = report_of(log, of_log)
-            parts.append(f"### Over {name}\n\n{text}")
-            good = good and this_good
-    return "\n\n".join(parts), good
+    sorted_out = {log: [record for record in records if log_of[record["run"]] == log]
+                  for log in LOGS}
+    return {log: of_log for log, of_log in sorted_out.items() if of_log}
+
+
+def checked_faults(records):
+    """{(component, fault): its records}, of the runs that came to their last check."""
+    ended = {record["run"] for record in records
+             if record["type"] == "end" and "stuck" not in record}
+    found = {}
+    for record in records:
+        if record["type"] == "fault" and record["run"] in ended:
+            found.setdefault((record["component"], record["fault"]), []).append(record)
+    return dict(sorted(found.items()))
+
+
+def pauses_of(faults):
+    return [fault["pause_s"] for fault in faults if fault["pause_s"] is not None]
 
 
 def report_of(log, records):
@@ -52,14 +72,11 @@ def report_of(log, records):
     stuck = [record for record in all_ended.values() if "stuck" in record]
     ended = {run: record for run, record in all_ended.items() if "stuck" not in record}
     runs = [record for record in records if record["type"] == "run"]
-    faults = [record for record in records if record["type"] == "fault"]
     calm = [record for record in records if record["type"] == "calm"]
     unfinished = [record["run"] for record in runs if record["run"] not in all_ended]
-    checked = [fault for fault in faults if fault["run"] in ended]
-    kinds = sorted({(fault["component"], fault["fault"]) for fault in checked})
+    checked = checked_faults(records)
     rows, errors = [], 0
-    for kind in kinds:
-        of_kind = [fault for fault in checked if (fault["component"], fault["fault"]) == kind]
+    for kind, of_kind in checked.items():
         rows.append(row(kind, of_kind, bounds.get(kind)))
         errors += kind in NO_ERRORS and sum(sum(f["errors"].values()) for f in of_kind)
     totals = {name: sum(len(record[name]) for record in all_ended.values())
@@ -70,7 +87,7 @@ def report_of(log, records):
         "| component | fault | times | p50 s | p99 s | max s | until replaced, p50 and max s "
         "| beyond it, p99 s | lasted, max s | errors | bound of p99 s |",
         "|---|---|---|---|---|---|---|---|---|---|---|", *rows, "",
-        f"{len(checked)} faults in {len(ended)} runs; {len(unfinished)} runs more were ended "
+        f"{sum(map(len, checked.values()))} faults in {len(ended)} runs; {len(unfinished)} runs more were ended "
         f"before their check, and {len(stuck)} did not recover within two minutes; they do not count. "
         f"Processes called for a human {complaints} times.",
         f"Clients were given {sum(r['acknowledged'] for r in ended.values())} definite answers to "
@@ -98,7 +115,7 @@ def calm_text(calm):
 
 
 def row(kind, faults, bounded):
-    pauses = [fault["pause_s"] for fault in faults if fault["pause_s"] is not None]
+    pauses = pauses_of(faults)
     replaced = [fault["replaced_s"] for fault in faults if "replaced_s" in fault]
     beyond = [max(0.0, fault["pause_s"] - fault["replaced_s"]) for fault in faults
               if "replaced_s" in fault]

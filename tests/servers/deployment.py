@@ -38,6 +38,10 @@ class Deployment:
         """Where it is."""
         raise NotImplementedError
 
+    def tried(self):
+        """Tries whether it works; pairs of what was tried and how it went. Raises Failed."""
+        return []
+
     def places(self):
         """What people may look at: pairs of a name and an address or a command."""
         return [("servers", self.url)]

@@ -125,7 +125,7 @@ def run_program(command, workplace, deployment):
 
 def keep(deployment):
     """Until a signal comes, for people who look around."""
-    for name, place in deployment.places():
+    for name, place in [*deployment.tried(), *deployment.places()]:
         print(f"{name:<21} {place}")
     print("interrupt to end all of it", flush=True)
     while True:

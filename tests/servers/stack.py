@@ -4,15 +4,17 @@ The program under test is build/release/settle, or $SETTLE_PROGRAM.
 """
 
 import http.client
+import json
 import os
 import pathlib
 import shutil
+import time
 
 import kafka
 import rabbitmq
 import redis
 from deployment import Deployment
-from processes import Failed, accepts
+from processes import START_SECONDS, Failed, accepts
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 ROLES = ("order", "stock", "payment")
@@ -64,10 +66,13 @@ class Stack(Deployment):
         self.port = self.gateway_ports[0] if no_nginx else workplace.free_port()
         self.with_nginx = not no_nginx
         self.nginx = None
+        self.began = self.servers_ready = None  # times of time.monotonic()
 
     def start(self):
+        self.began = time.monotonic()
         self.brokers.start()
         self.store.start()
+        self.servers_ready = time.monotonic()
         for number, port in enumerate(self.gateway_ports, 1):
             self.add_gateway(number, port)
         for role in ROLES:
@@ -130,6 +135,34 @@ class Stack(Deployment):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+    def check_out(self):
+        """Of things that are made for it. Raises Failed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)
+
+        def post(path):
+            connection.request("POST", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != 200:
+                raise Failed(f"{path}: {answer.status} {body.decode(errors='replace')}")
+            return body
+
+        try:
+            user = json.loads(post("/payment/create_user"))["user_id"]
+            item = json.loads(post("/stock/item/create/1"))["item_id"]
+            order = json.loads(post(f"/orders/create/{user}"))["order_id"]
+            for path in (f"/payment/add_funds/{user}/1", f"/stock/add/{item}/1",
+                         f"/orders/addItem/{order}/{item}/1", f"/orders/checkout/{order}"):
+                post(path)
+        finally:
+            connection.close()
+
+    def tried(self):
+        self.check_out()
+        now = time.monotonic()
+        return [("first checkout", f"{now - self.servers_ready:.1f} s after its servers were ready, "
+                                   f"{now - self.began:.1f} s after the first of them was started")]
 
     def places(self):
         return [("shop", self.url), *((f"gateway {n}", f"http://{self.host(n)}:{port}")
