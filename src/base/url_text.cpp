@@ -29,4 +29,35 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return decoded;
 }
 
+std::optional<std::uint64_t> parse_age_ms(std::string_view text) {
+  constexpr std::uint64_t second = 1'000, day = 24 * 3'600 * second;
+  if (text.empty()) return std::nullopt;
+  std::uint64_t unit = 0;
+  switch (text.back()) {
+    case 'Y':
+      unit = 365 * day;
+      break;
+    case 'M':
+      unit = 30 * day;
+      break;
+    case 'D':
+      unit = day;
+      break;
+    case 'h':
+      unit = 3'600 * second;
+      break;
+    case 'm':
+      unit = 60 * second;
+      break;
+    case 's':
+      unit = second;
+      break;
+    default:
+      break;
+  }
+  text.remove_suffix(1);
+  const std::uint64_t age = unit * parse_number<std::uint32_t>(text).value_or(0);
+  return age == 0 ? std::nullopt : std::optional(age);
+}
+
 }  // namespace settle

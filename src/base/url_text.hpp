@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@ std::string_view take_until(std::string_view& rest, char separator);
 
 /// RFC 3986, section 2.1. Nothing where a % is not before two hexadecimal digits.
 std::optional<std::string> percent_decoded(std::string_view text);
+
+/// Milliseconds: a number and one of Y M D h m s, as RabbitMQ has it; a month has 30 days, a year
+/// 365. Never 0.
+std::optional<std::uint64_t> parse_age_ms(std::string_view text);
 
 /// All of the text, in decimal.
 template <class Number>

@@ -18,7 +18,7 @@ struct admin {
 
 void kafka_logs::trim(partition_id partition, offset below) {
   const auto log = start_own();
-  const auto done = log->log().trim({{partition, below}});
+  const auto done = log->log().trim({{partition, below}}, after_all_ms);
   EXPECT_TRUE(done) << done.error().detail;
 }
 

@@ -1,6 +1,7 @@
 // The Kafka cluster that tests/servers/run.py has started for this program.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "broker_logs.hpp"
 
 namespace settle::contract {
+
+/// The year 2100: all records are older.
+inline constexpr std::uint64_t after_all_ms = 4'102'444'800'000;
 
 /// Topics of their own in the one cluster that there is.
 class kafka_logs final : public logs_of<kafka_log> {

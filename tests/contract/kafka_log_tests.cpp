@@ -235,7 +235,11 @@ TEST(kafka_log, trim_keeps_the_newest_record) {
   say(a->log(), stock_0, 1, 5);
   const auto before = follow(logs, a->log(), stock_0, {}, heard);
   logs.wait_until([&] { return heard.count() == 5; });
-  const auto trimmed = a->log().trim({{stock_0, offset{1'000}}, {stock_1, offset{}}});
+  ASSERT_TRUE(a->log().trim({{stock_0, offset{1'000}}}, 1)) << "all are younger";
+  const auto c = logs.start_own();
+  listener all;
+  EXPECT_EQ(follow(logs, c->log(), stock_0, {}, all).first, before.first);
+  const auto trimmed = a->log().trim({{stock_0, offset{1'000}}, {stock_1, offset{}}}, after_all_ms);
   ASSERT_TRUE(trimmed) << trimmed.error().detail;
   const auto b = logs.start_own();
   listener rest;

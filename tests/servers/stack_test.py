@@ -187,6 +187,30 @@ def test_partition_that_lags_by_half_of_the_log_s_age_is_appended_to_no_more(sta
         assert json.load(answer)["credit"] == 77
 
 
+def test_records_in_kafka_go_when_they_are_old_and_in_the_store(start):
+    shop = start(log="kafka", log_options="retention=2s", each=1, gateways=1, partitions=1,
+                 no_nginx=True)
+    ask(shop, "/payment/batch_init/1/7")
+
+    def payment_log():
+        told = json.loads(settle(shop, "status", "--json"))
+        row = next(p for p in told["partitions"] if p["partition"] == "payment:0")
+        return row["log_first"], row["watermark"]
+
+    for _ in range(3):
+        ask(shop, "/payment/add_funds/0/10")
+    first, watermark = payment_log()
+    assert first < watermark
+    seconds_until(lambda: payment_log()[0] >= watermark)
+    first, watermark = payment_log()
+    assert first <= watermark, "the record that the checkpoint ends with stays"
+    shop.nodes[3].kill()  # payment-1
+    shop.nodes[3].start()
+    ask(shop, "/payment/add_funds/0/10")
+    with urllib.request.urlopen(shop.url + "/payment/find_user/0", timeout=5) as answer:
+        assert json.load(answer)["credit"] == 47
+
+
 @pytest.mark.parametrize("words, told", [
     (("--store", "redis://127.0.0.1:1"), "the embedded log and the embedded store go with each"),
     (("--log", "kafka://127.0.0.1:1"), "the embedded log and the embedded store go with each"),

@@ -37,6 +37,11 @@ void broker_log::hold(partition_id partition, bool held) {
   held_[static_cast<std::size_t>(partition.service)].at(partition.index) = held;
 }
 
+result<void> broker_log::trim(const std::map<partition_id, offset>& /*below*/,
+                              std::uint64_t /*before_ms*/) {
+  return error{errc::invalid, "this broker trims its log by itself"};
+}
+
 void broker_log::append(message&& m, std::uint64_t time_ms) {
   const auto& held = held_[static_cast<std::size_t>(m.destination.service)];
   if (m.destination.index < held.size() &&

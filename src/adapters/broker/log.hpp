@@ -62,8 +62,15 @@ class broker_log : public log {
 
   /// What is appended to this partition is dropped from now on, or no longer.
   void hold(partition_id partition, bool held);
-  /// Milliseconds after which the broker may throw a record away; 0: it never does.
-  virtual std::uint64_t retention_ms() const noexcept { return 0; }
+  /// How old a record is before it may go, milliseconds; 0: all of them stay.
+  virtual std::uint64_t retention_ms() const noexcept = 0;
+  /// Whether the broker then throws it away by itself, needed or not; otherwise trim() does.
+  virtual bool broker_trims() const noexcept = 0;
+  /// Forgets the records below these offsets that are older than `before_ms`, since 1970. Each
+  /// offset must be a watermark that the store cannot lose any more. The newest record of a
+  /// partition stays in any case. Blocks for some seconds at most.
+  /// errc::unavailable: some of it did not happen. REQUIRES: !broker_trims().
+  virtual result<void> trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms);
 
   virtual broker_statistics count() const = 0;
   /// As if the process had been killed, for tests: what is on its way is dropped; nothing may

@@ -85,6 +85,9 @@ result<void> apply(std::string_view name, std::string value, address& to, securi
     if (to.connections == 0 || to.connections > most_connections) {
       return invalid("connections takes 1 to " + std::to_string(most_connections));
     }
+  } else if (name == "retention") {
+    to.retention_ms = parse_age_ms(value).value_or(0);
+    if (to.retention_ms == 0) return invalid("retention takes a number and one of Y M D h m s");
   } else if (name == "tls") {
     if (value != "on" && value != "off") return invalid("tls takes on or off");
     secure.tls = value == "on";

@@ -47,9 +47,11 @@ TEST(kafka_address, dotted_names_go_to_the_library_unless_promises_depend_on_the
   }
 }
 
-TEST(kafka_address, prefix_and_connections_are_taken) {
-  const auto parsed = parse_address("kafka://h?prefix=shop-1.&connections=4");
+TEST(kafka_address, prefix_connections_and_retention_are_taken) {
+  const auto parsed = parse_address("kafka://h?prefix=shop-1.&connections=4&retention=7D");
   ASSERT_TRUE(parsed) << parsed.error().detail;
+  EXPECT_EQ(parsed->retention_ms, 7U * 24 * 3'600'000);
+  EXPECT_EQ(parse_address("kafka://h")->retention_ms, 0U);
   EXPECT_EQ(parsed->prefix, "shop-1.");
   EXPECT_EQ(parsed->connections, 4U);
 }
@@ -73,6 +75,8 @@ TEST(kafka_address, what_is_wrong_is_invalid) {
                           "kafka://h?ca=%+1",
                           "kafka://h?prefix=a b",
                           "kafka://h?sasl=PLAIN",
+                          "kafka://h?retention=0s",
+                          "kafka://h?retention=7",
                           "kafka://h?connections=0",
                           "kafka://h?connections=17",
                           "kafka://h?connections=2x"}) {

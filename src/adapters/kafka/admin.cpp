@@ -142,6 +142,20 @@ result<watermarks> watermarks_of(rd_kafka_t* client, const std::string& topic,
   return found;
 }
 
+result<std::int64_t> offset_at(rd_kafka_t* client, const std::string& topic,
+                               std::uint32_t partition, std::uint64_t time_ms, int timeout_ms) {
+  const owned<rd_kafka_topic_partition_list_t> asked(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_t* one = rd_kafka_topic_partition_list_add(
+      asked.get(), topic.c_str(), static_cast<std::int32_t>(partition));
+  one->offset = static_cast<std::int64_t>(time_ms);
+  rd_kafka_resp_err_t failure = rd_kafka_offsets_for_times(client, asked.get(), timeout_ms);
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) failure = one->err;
+  if (failure != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return unavailable(topic + " " + std::to_string(partition) + ": " + rd_kafka_err2str(failure));
+  }
+  return one->offset;
+}
+
 result<void> trim(rd_kafka_t* client, std::span<const trimming> trimmings) {
   const owned<rd_kafka_topic_partition_list_t> list(
       rd_kafka_topic_partition_list_new(static_cast<int>(trimmings.size())));

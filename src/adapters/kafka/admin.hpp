@@ -46,6 +46,11 @@ struct watermarks {
 result<watermarks> watermarks_of(rd_kafka_t* client, const std::string& topic,
                                  std::uint32_t partition, int timeout_ms);
 
+/// Kafka's offset of the first record that was sent at `time_ms` (since 1970) or later; negative:
+/// there is none. errc::unavailable.
+result<std::int64_t> offset_at(rd_kafka_t* client, const std::string& topic,
+                               std::uint32_t partition, std::uint64_t time_ms, int timeout_ms);
+
 struct trimming {
   std::string topic;
   std::uint32_t partition = 0;

@@ -372,16 +372,22 @@ void feed::probe() {
   health_.answered();
 }
 
-result<void> feed::trim(const std::vector<std::pair<partition_id, offset>>& below) {
+result<void> feed::trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms) {
   std::vector<trimming> all;
   for (const auto& [partition, oldest] : below) {
     const std::string topic = topic_name(address_, static_cast<std::size_t>(partition.service));
     const auto found = watermarks_of(client_.get(), topic, partition.index, request_ms);
     if (!found) return found.error();
+    const auto young = offset_at(client_.get(), topic, partition.index, before_ms, request_ms);
+    if (!young) return young.error();
     // One record at least has to stay: each names the log.
-    const auto at = static_cast<std::int64_t>(std::max<std::uint64_t>(1, oldest.value) - 1);
-    all.push_back({topic, partition.index, std::min(at, found->high - 1)});
+    std::int64_t first = found->high - 1;
+    first =
+        std::min(first, static_cast<std::int64_t>(std::max<std::uint64_t>(1, oldest.value)) - 1);
+    if (*young >= 0) first = std::min(first, *young);
+    if (first > found->low) all.push_back({topic, partition.index, first});
   }
+  if (all.empty()) return {};
   return kafka::trim(client_.get(), all);
 }
 

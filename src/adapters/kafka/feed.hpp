@@ -43,8 +43,8 @@ class feed {
   /// of each broker.
   std::uint64_t unread() const;
 
-  /// See kafka_log::trim.
-  result<void> trim(const std::vector<std::pair<partition_id, offset>>& below);
+  /// See broker_log::trim.
+  result<void> trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms);
 
  private:
   /// A queue that says when there is something in it.

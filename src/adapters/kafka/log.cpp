@@ -16,8 +16,11 @@ constexpr std::uint64_t silence_ms = 2'000;  ///< then the cluster is not reacha
 }  // namespace
 
 kafka_log::kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t,
-                     std::string sender)
-    : broker_log(t->logs, std::move(sender)), health_(std::move(h)), topics_(std::move(t)) {}
+                     std::string sender, std::uint64_t retention_ms)
+    : broker_log(t->logs, std::move(sender)),
+      retention_ms_(retention_ms),
+      health_(std::move(h)),
+      topics_(std::move(t)) {}
 
 result<std::unique_ptr<kafka_log>> kafka_log::open(const broker_options& options) {
   auto address = kafka::parse_address(options.url);
@@ -26,8 +29,9 @@ result<std::unique_ptr<kafka_log>> kafka_log::open(const broker_options& options
   auto topics = kafka::prepare_topics(*address, options.partitions, *health);
   if (!topics) return topics.error();
 
-  std::unique_ptr<kafka_log> made(new kafka_log(
-      std::move(health), std::make_unique<kafka::topics>(std::move(*topics)), options.sender));
+  std::unique_ptr<kafka_log> made(new kafka_log(std::move(health),
+                                                std::make_unique<kafka::topics>(std::move(*topics)),
+                                                options.sender, address->retention_ms));
   for (std::size_t t = 0; t < kafka::topic_count; ++t) {
     const std::uint32_t partitions = made->topics_->partitions[t];
     // Where partitions are few, what waits for the only connection travels together.
@@ -85,8 +89,8 @@ void kafka_log::unfollow(partition_id partition) {
   feed_->unfollow(partition);
 }
 
-result<void> kafka_log::trim(const std::vector<std::pair<partition_id, offset>>& below) {
-  return feed_->trim(below);
+result<void> kafka_log::trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms) {
+  return feed_->trim(below, before_ms);
 }
 
 void kafka_log::upkeep() {

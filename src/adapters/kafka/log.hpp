@@ -5,10 +5,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "adapters/broker/log.hpp"
@@ -35,10 +35,9 @@ class kafka_log final : public broker_log {
               std::uint64_t following) override;
   void unfollow(partition_id partition) override;
 
-  /// Forgets the records below these offsets. Each must be a watermark that the store cannot lose
-  /// any more. The newest record of a partition stays in any case. Blocks for some seconds at most.
-  /// errc::unavailable: some of it did not happen.
-  result<void> trim(const std::vector<std::pair<partition_id, offset>>& below);
+  std::uint64_t retention_ms() const noexcept override { return retention_ms_; }
+  bool broker_trims() const noexcept override { return false; }
+  result<void> trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms) override;
 
   broker_statistics count() const override;
   /// Whether the cluster answered within the last two seconds; it is asked twice a second.
@@ -48,13 +47,15 @@ class kafka_log final : public broker_log {
   void fail_senders() override;
 
  private:
-  kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t, std::string sender);
+  kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t, std::string sender,
+            std::uint64_t retention_ms);
   void send(std::size_t service, std::uint32_t partition, std::string_view record) override;
   void send_replies(std::uint64_t gateway, std::string_view encoded) override;
   void read_replies(std::uint64_t gateway, reply_reader& reader) override;
   kafka::sender& sender_of(std::size_t service, std::size_t partition);
   void upkeep();
 
+  const std::uint64_t retention_ms_;
   std::unique_ptr<kafka::health> health_;
   std::unique_ptr<kafka::topics> topics_;
   std::array<std::vector<std::unique_ptr<kafka::sender>>, service_count + 1>

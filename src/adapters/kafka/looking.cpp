@@ -15,21 +15,6 @@ error unavailable(const std::string& topic, std::uint32_t partition, const char*
   return {errc::unavailable, topic + " " + std::to_string(partition) + ": " + why};
 }
 
-/// Kafka's offset of the first record that was sent at `time_ms` or later; negative: there is none.
-result<std::int64_t> offset_at(rd_kafka_t* client, const std::string& topic,
-                               std::uint32_t partition, std::uint64_t time_ms) {
-  const owned<rd_kafka_topic_partition_list_t> asked(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_t* one = rd_kafka_topic_partition_list_add(
-      asked.get(), topic.c_str(), static_cast<std::int32_t>(partition));
-  one->offset = static_cast<std::int64_t>(time_ms);
-  rd_kafka_resp_err_t failed = rd_kafka_offsets_for_times(client, asked.get(), request_ms);
-  if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) failed = one->err;
-  if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return unavailable(topic, partition, rd_kafka_err2str(failed));
-  }
-  return one->offset;
-}
-
 /// Stops reading, however that ends.
 class reading {
  public:
@@ -80,7 +65,7 @@ result<void> kafka_excerpts::read(partition_id partition, std::uint64_t from_ms,
   rd_kafka_t* client = client_.get();
   const auto marks = watermarks_of(client, topic, partition.index, request_ms);
   if (!marks) return marks.error();
-  const auto from = offset_at(client, topic, partition.index, from_ms);
+  const auto from = offset_at(client, topic, partition.index, from_ms, request_ms);
   if (!from) return from.error();
   if (*from < 0 || *from >= marks->high) return {};
   reading log((*topics_)[number], partition.index, *from);

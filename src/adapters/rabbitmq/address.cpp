@@ -60,29 +60,6 @@ result<void> take_credentials(std::string_view& place, address& to) {
   return {};
 }
 
-/// As RabbitMQ counts: a month has 30 days, a year 365.
-std::uint64_t age_ms(std::string_view text) {
-  constexpr std::uint64_t second = 1'000, day = 24 * 3'600 * second;
-  if (text.empty()) return 0;
-  const auto number = parse_number<std::uint32_t>(text.substr(0, text.size() - 1)).value_or(0);
-  switch (text.back()) {
-    case 'Y':
-      return number * 365 * day;
-    case 'M':
-      return number * 30 * day;
-    case 'D':
-      return number * day;
-    case 'h':
-      return number * 3'600 * second;
-    case 'm':
-      return number * 60 * second;
-    case 's':
-      return number * second;
-    default:
-      return 0;
-  }
-}
-
 bool is_name(std::string_view text) {
   return text.size() <= longest_prefix && std::ranges::all_of(text, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -96,7 +73,7 @@ result<void> apply(std::string_view name, std::string value, address& to) {
     if (!is_name(value)) return invalid("prefix takes A-Z a-z 0-9 . _ and -");
     to.prefix = std::move(value);
   } else if (name == "retention") {
-    to.retention_ms = age_ms(value);
+    to.retention_ms = parse_age_ms(value).value_or(0);
     if (to.retention_ms == 0) return invalid("retention takes a number and one of Y M D h m s");
     to.retention = std::move(value);
   } else if (name == "segment_bytes") {

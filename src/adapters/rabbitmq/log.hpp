@@ -31,6 +31,7 @@ class rabbitmq_log final : public broker_log {
   void unfollow(partition_id partition) override;
 
   std::uint64_t retention_ms() const noexcept override { return retention_ms_; }
+  bool broker_trims() const noexcept override { return true; }
   broker_statistics count() const override;
   /// Whether the broker is heard, and takes records and confirms them within two seconds.
   bool reachable() const noexcept override;

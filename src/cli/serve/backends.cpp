@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "adapters/embedded/log.hpp"
 #include "cli/brokers.hpp"
+#include "cli/serve/log_trimmer.hpp"
+#include "cli/serve/retention_guard.hpp"
 #include "cli/waiting.hpp"
 
 namespace settle::cli {
@@ -81,17 +84,29 @@ result<std::map<partition_id, offset>> watermarks_of(store& of) {
 }
 
 /// Nothing where the log keeps everything.
-std::unique_ptr<retention_guard> make_guard(store& data, broker_log& log, const std::string& url) {
-  if (log.retention_ms() == 0) return nullptr;
-  auto made = std::make_unique<retention_guard>(
+std::unique_ptr<periodic> keep_retention(store& data, broker_log& log, const std::string& url) {
+  const std::uint64_t age_ms = log.retention_ms();
+  if (age_ms == 0) return nullptr;
+  constexpr std::uint64_t times = 20, least_ms = 200, most_ms = 60'000;
+  const std::chrono::milliseconds interval(std::clamp(age_ms / times, least_ms, most_ms));
+  const auto watermarks = [&data] { return watermarks_of(data); };
+  if (!log.broker_trims()) {
+    const auto trimmer = std::make_shared<log_trimmer>(
+        log_trimmer::world{watermarks, broker::wall_ms,
+                           [&log](const auto& below, std::uint64_t before_ms) {
+                             return log.trim(below, before_ms);
+                           }},
+        age_ms);
+    return std::make_unique<periodic>("log_not_trimmed", interval,
+                                      [trimmer] { return trimmer->trim(); });
+  }
+  const auto guard = std::make_shared<retention_guard>(
       retention_guard::world{
-          [&data] { return watermarks_of(data); },
-          [url](const auto& watermarks) { return times_behind(url, watermarks); },
-          [] { return broker::wall_ms(); },
+          watermarks, [url](const auto& from) { return times_behind(url, from); }, broker::wall_ms,
           [&log](partition_id partition, bool held) { log.hold(partition, held); }},
-      log.retention_ms());
-  made->start();
-  return made;
+      age_ms);
+  return std::make_unique<periodic>("retention_not_checked", interval,
+                                    [guard] { return guard->check(); });
 }
 
 result<backends> open_shared(const backend_options& options, const stop_wait& wait) {
@@ -112,7 +127,7 @@ result<backends> open_shared(const backend_options& options, const stop_wait& wa
     append_log_metrics(out, shared);
     append_store_metrics(out, redis);
   };
-  opened.guard = make_guard(redis, **log, options.log_url);
+  opened.retention = keep_retention(redis, **log, options.log_url);
   opened.data = std::move(*data);
   opened.messages = std::move(*log);
   return opened;

@@ -9,7 +9,7 @@
 #include "adapters/embedded/store.hpp"
 #include "adapters/redis/store.hpp"
 #include "base/result.hpp"
-#include "cli/serve/retention_guard.hpp"
+#include "cli/serve/periodic.hpp"
 #include "ports/log.hpp"
 #include "ports/membership.hpp"
 #include "ports/store.hpp"
@@ -27,9 +27,9 @@ struct backend_options {
 
 struct backends {
   std::unique_ptr<store> data;
-  membership* members = nullptr;           ///< of other processes; nullptr: there is none
-  std::unique_ptr<log> messages;           ///< ends before the store
-  std::unique_ptr<retention_guard> guard;  ///< of a log that forgets by age; ends before both
+  membership* members = nullptr;        ///< of other processes; nullptr: there is none
+  std::unique_ptr<log> messages;        ///< ends before the store
+  std::unique_ptr<periodic> retention;  ///< of a log that forgets by age; ends before both
   /// Appends Prometheus metrics of both.
   std::function<void(std::string&)> metrics = [](std::string&) {};
 };

@@ -132,7 +132,7 @@ bool process::stop() {
   }
   if (p.services) p.services->stop();
   // What log and store still hold they hand to readers that are there.
-  p.where.guard.reset();
+  p.where.retention.reset();
   p.where.messages.reset();
   p.where.data.reset();
   p.front.reset();

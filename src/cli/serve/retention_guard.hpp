@@ -3,13 +3,10 @@
 // up. A record that is gone before its partition has applied it would stop the partition for good.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
-#include <thread>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -31,23 +28,14 @@ class retention_guard {
   };
 
   retention_guard(world w, std::uint64_t retention_ms);
-  ~retention_guard();
 
-  /// From now on, looks at intervals of its own on a thread of its own.
-  void start();
-  /// Looks once. An error changes nothing: what is held stays so.
+  /// To be called many times within the retention. An error changes nothing: what is held stays so.
   result<void> check();
 
  private:
-  void run();
-
   const world world_;
   const std::uint64_t retention_ms_;
   std::set<partition_id> held_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ending_ = false;  ///< guarded by mutex_
-  std::thread thread_;
 };
 
 }  // namespace settle::cli
