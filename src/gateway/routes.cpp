@@ -106,10 +106,12 @@ service service_of_find(route_id route) {
   return service::order;
 }
 
-/// What a failed read means for the client; the operator finds the rest in the log.
+/// What a failed read means for the client; the operator finds the rest in the log. Of a store that
+/// is away the log would have a line for every request: that is what metrics are for.
 problem read_problem(partition_id partition, const error& failure) {
-  spdlog::error("reading {} failed: {}: {}", partition.text(), name(failure.code), failure.detail);
   if (failure.code == errc::corrupt || failure.code == errc::incompatible) {
+    spdlog::error("reading {} failed: {}: {}", partition.text(), name(failure.code),
+                  failure.detail);
     return {
         problem_code::corrupt_data, "The stored data cannot be read; an operator must look", {}};
   }
