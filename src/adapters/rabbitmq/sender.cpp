@@ -318,12 +318,7 @@ void sender::check() {
       if (waits_ms > silence_ms) works = false;
       if (waits_ms > give_up_ms) silent = true;
     }
-    std::size_t old = l.published;
-    while (old < l.items.size() && l.items[old].given_ms + limits::unsent_ms < now_ms) ++old;
-    const std::size_t count = old - l.published;
-    if (count == 0) continue;
-    counters_.expired.fetch_add(count, std::memory_order_relaxed);
-    drop(i, l.published, count);
+    expire(i, now_ms);
   }
   while (!replies_.empty() && replies_.front().what.given_ms + silence_ms < now_ms) {
     replies_.pop_front();  // the gateway asks again
@@ -336,6 +331,20 @@ void sender::check() {
   } else if (silent && connection_ && !blocked_) {
     lose({errc::unavailable, "RabbitMQ at " + connection_->name() + " confirms nothing"});
   }
+}
+
+/// Gives up what is too old, unless it was ever published: a node that stood still may yet find it
+/// in a connection that we have long lost, and would store it behind what we sent afterwards. Sent
+/// again first, it is a repetition then.
+void sender::expire(std::size_t number, std::uint64_t now_ms) {
+  lane& l = lanes_[number];
+  std::size_t first = 0;
+  while (first < l.items.size() && l.items[first].published_ms != 0) ++first;
+  std::size_t next = first;
+  while (next < l.items.size() && l.items[next].given_ms + limits::unsent_ms < now_ms) ++next;
+  if (next == first) return;
+  counters_.expired.fetch_add(next - first, std::memory_order_relaxed);
+  drop(number, first, next - first);
 }
 
 bool sender::works() const noexcept {

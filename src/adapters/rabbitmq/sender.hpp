@@ -66,7 +66,7 @@ class sender final : private connection_listener {
   struct item {
     std::string bytes;
     std::uint64_t given_ms = 0;      ///< steady
-    std::uint64_t published_ms = 0;  ///< steady; last
+    std::uint64_t published_ms = 0;  ///< steady; last; 0: never
     bool confirmed = false;
   };
   /// The records of one partition: first those that are published, then those that wait.
@@ -97,6 +97,7 @@ class sender final : private connection_listener {
   result<void> publish_replies();
   void make_busy(std::size_t number);
   void check();
+  void expire(std::size_t number, std::uint64_t now_ms);
   void drop(std::size_t number, std::size_t from, std::size_t count);
   void forget(std::size_t number);
   bool is_idle() const;
