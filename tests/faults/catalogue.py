@@ -261,12 +261,38 @@ def rabbit(stage, which):
     return stage.brokers.nodes[stage.answer(lambda: which(stage)) - 1]
 
 
+def led_without(stage, node):
+    """Tells whether the others lead all streams. A look costs them some milliseconds."""
+    others = set(stage.brokers.numbers()) - {stage.brokers.nodes.index(node) + 1}
+
+    def look():
+        time.sleep(0.1)
+        return stage.brokers.all_led(others)
+
+    return look
+
+
 def kill_rabbit(which):
-    return lambda stage: kill_and_start(stage, rabbit(stage, which), (0.0, 6.0))
+    def act(stage):
+        node = rabbit(stage, which)
+        rest = stage.random.uniform(0.0, 6.0)
+        led = led_without(stage, node)
+        stage.strike(node.kill)
+        until = time.monotonic() + rest
+        stage.note_replacement(led, until)
+        time.sleep(max(0, until - time.monotonic()))
+        stage.start(node)
+        return {"who": node.name}
+
+    return act
 
 
 def stop_rabbit(which):
-    return lambda stage: stand_still(stage, rabbit(stage, which))
+    def act(stage):
+        node = rabbit(stage, which)
+        return stand_still(stage, node, led_without(stage, node))
+
+    return act
 
 
 def any_rabbit(stage):

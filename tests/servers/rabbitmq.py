@@ -268,6 +268,13 @@ class RabbitMQ(Deployment):
         return (len(self.numbers()) == self.count and self.is_whole()
                 and all(self._in_step_at(number) for number in self.numbers()))
 
+    def all_led(self, by=None):
+        """Whether these nodes, or those that run, say of all streams that one of them leads it.
+        Raises OSError."""
+        by = set(by or self.numbers())
+        return all(any(runs and writes and number_of(name) in by for name, runs, writes in members)
+                   for number in by for members in self.evaluate(number, ALL_MEMBERS))
+
     def _in_step_at(self, number):
         return all(sum(writes for *_, writes in members) == 1
                    and all(runs for _, runs, _ in members)
