@@ -82,7 +82,7 @@ inline constexpr std::size_t history_attempts = 1'000;         ///< the newest t
 inline constexpr std::uint64_t batch_init_rows = 100'000'000;  ///< of one request
 
 // A gateway of a log that can be read again, in milliseconds of its own clock.
-inline constexpr std::uint64_t repeat_ms = 1'000;  ///< between two copies of a command
+inline constexpr std::uint64_t repeat_ms = 500;  ///< between two copies of a command
 inline constexpr std::size_t repeats_per_turn = sized<std::size_t>(1'000, 4);  ///< of the timer
 inline constexpr std::uint64_t contact_ms = 30'000;       ///< what was heard earlier is asked again
 inline constexpr std::uint64_t read_deadline_ms = 5'000;  ///< default

@@ -126,7 +126,7 @@ TEST(remote_reads, barrier_whose_answer_was_lost_is_repeated) {
   reader r;
   const auto read = r.read();
   const request_id barrier = r.only_barrier().request;
-  r.wait(1'000);
+  r.wait(limits::repeat_ms);
   const message again = r.only_barrier();
   EXPECT_EQ(again.request, barrier);
   r.reply(again, 10);
@@ -265,7 +265,7 @@ TEST(remote_reads, strict_read_does_not_take_a_barrier_that_was_sent_before_it) 
   const auto second = r.read();
   const auto third = r.read();
   EXPECT_TRUE(r.sent().empty());
-  r.wait(1'000);
+  r.wait(limits::repeat_ms);
   EXPECT_EQ(r.only_barrier().request, under_way.request) << "a copy does not count either";
   r.reply(under_way, 10);
   EXPECT_TRUE(r.done(first));

@@ -67,15 +67,15 @@ TEST(remote_requests, answer_is_remembered_where_nobody_asked_for_it) {
   EXPECT_EQ(g.only_sent().retention, retention::client_key);
 }
 
-TEST(remote_requests, command_is_repeated_each_second_with_the_same_bytes) {
+TEST(remote_requests, command_is_repeated_with_the_same_bytes) {
   known_partitions g;
   g.command({1, 1});
   const std::string first = bytes_of(g.only_sent());
-  g.wait(950);
+  g.wait(limits::repeat_ms - 50);
   EXPECT_TRUE(g.sent().empty());
   g.hear(20, 5'000);  // the stamp is that of the first copy for ever
-  for (int second = 1; second <= 3; ++second) {
-    g.wait(1'000);
+  for (int repeats = 1; repeats <= 3; ++repeats) {
+    g.wait(limits::repeat_ms);
     EXPECT_EQ(bytes_of(g.only_sent()), first);
   }
   g.reply({1, 1}, answer_code::ok);
@@ -89,7 +89,7 @@ TEST(remote_requests, copies_are_given_up_at_the_deadline_and_a_late_reply_is_ig
   g.command({1, 1}, 2'500);
   g.wait(2'500);
   EXPECT_EQ(g.code_of({1, 1}), answer_code::outcome_unknown);
-  EXPECT_EQ(g.sent().size(), 3U);
+  EXPECT_EQ(g.sent().size(), 2'500 / limits::repeat_ms);
   g.wait(3'000);
   EXPECT_TRUE(g.sent().empty());
   g.reply({1, 1}, answer_code::ok);
@@ -121,15 +121,17 @@ TEST(remote_requests, repeats_of_a_partition_that_stands_still_are_spread) {
 
 TEST(remote_requests, two_who_wait_for_one_request_share_its_copies) {
   known_partitions g;
-  g.command({1, 1}, 1'500);
-  g.wait(500);
-  g.command({1, 1}, 1'500);
+  constexpr std::uint64_t deadline_ms = 3 * limits::repeat_ms - 100;
+  g.command({1, 1}, deadline_ms);
+  g.wait(limits::repeat_ms / 2);
+  g.command({1, 1}, deadline_ms);
   EXPECT_EQ(g.sent().size(), 1U);
-  g.wait(1'000);
-  EXPECT_EQ(g.sent().size(), 1U);
+  g.wait(deadline_ms - limits::repeat_ms / 2);
+  EXPECT_EQ(g.sent().size(), 2U);
   ASSERT_EQ(g.answers.size(), 1U) << "the deadline of the first";
   EXPECT_EQ(g.answers[0].second.code, answer_code::outcome_unknown);
-  g.wait(450);
+  g.wait(limits::repeat_ms / 2 - 50);
+  g.sent();
   g.reply({1, 1}, answer{answer_code::ok, 42, {}});
   ASSERT_EQ(g.answers.size(), 2U);
   EXPECT_EQ(g.answers[1].second.number, 42);
@@ -159,7 +161,7 @@ TEST(remote_requests, no_effect_of_a_copy_says_nothing_of_others) {
     g.sent();
     g.reply({1, id}, code);  // the log may have made two of the first copy
     EXPECT_FALSE(g.code_of({1, id}));
-    g.wait(1'000);
+    g.wait(limits::repeat_ms);
     EXPECT_EQ(g.only_sent().request, (request_id{1, id})) << "goes on";
     g.reply({1, id}, code);
     EXPECT_FALSE(g.code_of({1, id}));
@@ -170,9 +172,9 @@ TEST(remote_requests, no_effect_of_a_copy_says_nothing_of_others) {
 
 TEST(remote_requests, refused_copies_until_the_deadline_leave_the_outcome_unknown) {
   known_partitions g;
-  g.command({1, 1}, 3'000);
-  for (int second = 0; second < 3; ++second) {
-    g.wait(1'000);
+  g.command({1, 1}, 3 * limits::repeat_ms);
+  for (int copies = 0; copies < 3; ++copies) {
+    g.wait(limits::repeat_ms);
     g.reply({1, 1}, answer_code::overloaded);
   }
   EXPECT_EQ(g.code_of({1, 1}), answer_code::outcome_unknown);
@@ -181,7 +183,7 @@ TEST(remote_requests, refused_copies_until_the_deadline_leave_the_outcome_unknow
 TEST(remote_requests, reply_to_an_older_copy_ends_all) {
   known_partitions g;
   g.command({1, 1});
-  g.wait(2'000);
+  g.wait(2 * limits::repeat_ms);
   EXPECT_EQ(g.sent().size(), 3U);
   g.reply({1, 1}, answer{answer_code::ok, 1, {}});
   g.reply({1, 1}, answer{answer_code::ok, 2, {}});
@@ -194,7 +196,7 @@ TEST(remote_requests, command_ends_when_no_copy_can_have_effect_any_more) {
   known_partitions g;
   g.command({1, 1}, 0);
   g.wait(60'000);
-  EXPECT_EQ(g.sent().size(), 61U);
+  EXPECT_EQ(g.sent().size(), 60'000 / limits::repeat_ms + 1);
   g.reply({1, 1}, answer_code::overloaded);
   EXPECT_TRUE(g.answers.empty());
   g.reply({1, 1}, answer_code::too_late);
@@ -257,8 +259,8 @@ TEST(remote_requests, barrier_whose_answer_was_lost_is_repeated) {
   remote_gateway g;
   g.command({1, 1});
   const message barrier = g.only_barrier();
-  for (int second = 0; second < 3; ++second) {
-    g.wait(1'000);
+  for (int copies = 0; copies < 3; ++copies) {
+    g.wait(limits::repeat_ms);
     EXPECT_EQ(bytes_of(g.only_barrier()), bytes_of(barrier));
   }
   g.reply(barrier, 30, 7'000);

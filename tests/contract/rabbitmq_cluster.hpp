@@ -23,6 +23,8 @@ class rabbitmq_logs final : public logs_of<rabbitmq_log> {
   void delete_logs(service of) override;
 
   std::string queue(partition_id partition) const;
+  /// Which says what the logs are called.
+  std::string catalogue() const { return prefix() + "logs"; }
 };
 
 }  // namespace settle::contract

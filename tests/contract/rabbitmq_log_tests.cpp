@@ -1,7 +1,9 @@
 // What only RabbitMQ's log does: streams made and checked, errors at the start, ages, statistics.
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "adapters/rabbitmq/streams.hpp"
 #include "rabbitmq_cluster.hpp"
@@ -72,6 +74,20 @@ TEST(rabbitmq_start, stream_of_something_else_is_refused) {
   EXPECT_NE(why->detail.find("choose a prefix"), std::string::npos) << why->detail;
 }
 
+/// REQUIRES: `reader` outlives `by`.
+follow_answer follow_stock_0(rabbitmq_logs& logs, rabbitmq_log& by, listener& reader) {
+  by.follow(stock_0, {}, reader, 1);
+  logs.wait_until([&] { return !reader.answers().empty(); });
+  return reader.answers().at(0);
+}
+
+/// As a process finds it that starts now.
+request_id name_of_stock_0(rabbitmq_logs& logs) {
+  listener reader;
+  const auto by = logs.start_own();
+  return follow_stock_0(logs, by->log(), reader).identity;
+}
+
 TEST(rabbitmq_start, stream_that_was_made_anew_while_somebody_appended_is_corrupt) {
   rabbitmq_logs logs;
   const auto a = logs.start_own();
@@ -83,10 +99,80 @@ TEST(rabbitmq_start, stream_that_was_made_anew_while_somebody_appended_is_corrup
   ASSERT_TRUE(other->bind(1, logs.queue(stock_0), exchange, "0"));
   say(a->log(), stock_0, 1, 3);
   logs.wait_until([&] { return a->log().count().unsent_bytes == 0; });
+  listener reader;
+  const auto b = logs.start_own();
+  const auto followed = follow_stock_0(logs, b->log(), reader);
+  ASSERT_FALSE(followed.status);
+  EXPECT_EQ(followed.status.error().code, errc::corrupt);
+  EXPECT_NE(followed.status.error().detail.find("made anew"), std::string::npos)
+      << followed.status.error().detail;
+  // Nor does a start believe it that has to look for itself.
+  control("delete " + logs.catalogue());
   const auto why = failure(logs);
   ASSERT_TRUE(why);
   EXPECT_EQ(why->code, errc::corrupt);
   EXPECT_NE(why->detail.find("made anew"), std::string::npos) << why->detail;
+}
+
+TEST(rabbitmq_start, of_many_at_once_one_makes_a_log_and_all_know_it) {
+  rabbitmq_logs logs;
+  listener reader;
+  constexpr std::size_t many = 8;
+  std::array<std::unique_ptr<rabbitmq_log>, many> opened;
+  std::vector<std::thread> opening;
+  for (auto& one : opened) {
+    opening.emplace_back([&logs, &one] {
+      auto made = logs.open();
+      EXPECT_TRUE(made) << made.error().detail;
+      if (made) one = std::move(*made);
+    });
+  }
+  for (std::thread& each : opening) each.join();
+  opened[0]->follow(stock_0, {}, reader, 1);
+  for (std::uint64_t n = 0; n < many; ++n) {
+    ASSERT_TRUE(opened[n]);
+    say(*opened[n], stock_0, n, n);
+  }
+  logs.wait_until([&] { return reader.count() == many || reader.answers().size() > 1; });
+  EXPECT_EQ(reader.count(), many) << "each knew what it is called";
+  EXPECT_EQ(opened[0]->count().records_read, many + 1) << "one record says what it is called";
+}
+
+TEST(rabbitmq_start, names_do_not_rest_on_the_catalogue) {
+  rabbitmq_logs logs;
+  const request_id first = name_of_stock_0(logs);
+  control("delete " + logs.catalogue());
+  listener reader;
+  const auto again = logs.start_own();
+  EXPECT_EQ(follow_stock_0(logs, again->log(), reader).identity, first);
+  say(again->log(), stock_0, 1, 1);
+  logs.wait_until([&] { return reader.count() == 1; });
+  EXPECT_EQ(reader.count(), 1U) << "what it sends is of this log";
+}
+
+TEST(rabbitmq_start, stream_that_is_missing_is_made_and_has_another_name) {
+  rabbitmq_logs logs;
+  const request_id first = name_of_stock_0(logs);
+  control("delete " + logs.queue(stock_0));
+  for (int start = 0; start < 2; ++start) {
+    listener reader;
+    const auto next = logs.start_own();
+    EXPECT_NE(follow_stock_0(logs, next->log(), reader).identity, first);
+    say(next->log(), stock_0, 1, 1);
+    logs.wait_until([&] { return reader.count() > 0; });
+    EXPECT_GT(reader.count(), 0U) << "what it sends is of the new log";
+  }
+}
+
+TEST(rabbitmq_start, strange_catalogue_is_corrupt) {
+  rabbitmq_logs logs;
+  ASSERT_FALSE(failure(logs));
+  ASSERT_TRUE(somebody_else()->publish(1, "", logs.catalogue(), "stock:0 what?"));
+  logs.wait_for_silence();
+  const auto why = failure(logs);
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->code, errc::corrupt);
+  EXPECT_NE(why->detail.find("delete it"), std::string::npos) << why->detail;
 }
 
 TEST(rabbitmq_start, absent_cluster_is_unavailable_in_time) {

@@ -8,6 +8,7 @@ ROLES = ("order", "stock", "payment")
 STOPS = ((0.70, 1, 3), (0.20, 3, 10), (0.08, 10, 30), (0.02, 30, 60))
 HELD_SECONDS = (0.2, 1.5)  # of acknowledged writes that the replica lacks
 BLOCKED_SECONDS = (1, 8)
+FAILOVER_SECONDS = 10  # until one that was asked for is given up
 
 
 class Fault:
@@ -124,8 +125,22 @@ def stop_held_master(stage):
 
 def ask_for_failover(stage):
     former = stage.store.master()
-    return sentinel_failover(
-        stage, lambda: stage.store.control("failover", []), former)
+    asked = 0.0
+
+    def ask():
+        nonlocal asked
+        asked = time.monotonic()
+        stage.store.control("failover", [])
+
+    def replaced():
+        # One is given up when another sentinel, late with the news, makes the new master a replica.
+        if stage.store.master() == former and time.monotonic() > asked + FAILOVER_SECONDS:
+            ask()
+        return stage.store.master() != former
+
+    stage.strike(ask)
+    stage.await_replacement(replaced)
+    return {"who": stage.server(former).name}
 
 
 def kill_replica(stage):

@@ -11,7 +11,7 @@
 //   certificate=FILE, key=FILE                        of this client, PEM
 //   retention=AGE       older records may go, e.g. 7D, 12h: a number and one of Y M D h m s, as
 //                       RabbitMQ has it; by default they stay
-//   segment_bytes=N     of a stream; what is too old goes by whole segments (134217728)
+//   segment_bytes=N     of a stream; what is too old goes by whole segments (1048576)
 //   in_flight=N         records of a partition that may wait for their confirmation, 1 to 200 (128)
 //
 // A part is written as it is or percent-encoded (RFC 3986).
@@ -41,12 +41,13 @@ struct address {
   std::string prefix = "settle.";
   std::string retention;           ///< empty: for good
   std::uint64_t retention_ms = 0;  ///< the same; 0: for good
-  std::int64_t segment_bytes = 128 * 1024 * 1024;
+  std::int64_t segment_bytes = 1024 * 1024;
   std::uint32_t in_flight = 128;
 
   /// Of a service's exchange, to which a partition's number is the routing key.
   std::string exchange(std::size_t service) const;
   std::string reply_exchange() const { return prefix + "reply"; }
+  std::string catalogue() const { return prefix + "logs"; }
   /// Of a partition's stream.
   std::string queue(std::size_t service, std::size_t partition) const;
 };

@@ -281,6 +281,10 @@ void feed::take_record(following& f, const content& c) {
     return fail(f, record.error().code,
                 fmt::format("{} at offset {}", record.error().detail, *c.at + 1));
   }
+  if (*c.at == 0 && !record->at_end()) {
+    return fail(f, errc::corrupt,
+                "its log was made anew while somebody appended to the former one");
+  }
   if (f.state != following::phase::reading &&
       !take_first(f, *c.at, record->log(), record->checksum())) {
     return;
