@@ -2,8 +2,12 @@
 
 namespace settle::contract {
 
+std::string rabbitmq_logs::exchange(service of) const {
+  return prefix() + std::string(name(of));
+}
+
 std::string rabbitmq_logs::queue(partition_id partition) const {
-  return prefix() + std::string(name(partition.service)) + "." + std::to_string(partition.index);
+  return exchange(partition.service) + "." + std::to_string(partition.index);
 }
 
 void rabbitmq_logs::trim(partition_id partition, offset below) {

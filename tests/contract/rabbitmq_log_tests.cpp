@@ -95,8 +95,7 @@ TEST(rabbitmq_start, stream_that_was_made_anew_while_somebody_appended_is_corrup
   const auto other = somebody_else();
   const auto address = rabbitmq::parse_address(cluster_url());
   ASSERT_TRUE(other->declare_stream(1, logs.queue(stock_0), *address));
-  const std::string exchange = logs.queue(stock_0).substr(0, logs.queue(stock_0).rfind('.'));
-  ASSERT_TRUE(other->bind(1, logs.queue(stock_0), exchange, "0"));
+  ASSERT_TRUE(other->bind(1, logs.queue(stock_0), logs.exchange(service::stock), "0"));
   say(a->log(), stock_0, 1, 3);
   logs.wait_until([&] { return a->log().count().unsent_bytes == 0; });
   listener reader;
@@ -162,6 +161,18 @@ TEST(rabbitmq_start, stream_that_is_missing_is_made_and_has_another_name) {
     logs.wait_until([&] { return reader.count() > 0; });
     EXPECT_GT(reader.count(), 0U) << "what it sends is of the new log";
   }
+}
+
+TEST(rabbitmq_start, exchange_that_is_missing_is_made_and_bound) {
+  rabbitmq_logs logs;
+  ASSERT_FALSE(failure(logs));
+  control("delete-exchange " + logs.exchange(service::stock));
+  listener reader;
+  const auto again = logs.start_own();
+  ASSERT_TRUE(follow_stock_0(logs, again->log(), reader).status);
+  say(again->log(), stock_0, 1, 1);
+  logs.wait_until([&] { return reader.count() > 0 || again->log().count().dropped > 0; });
+  EXPECT_EQ(reader.count(), 1U);
 }
 
 TEST(rabbitmq_start, strange_catalogue_is_corrupt) {

@@ -75,7 +75,7 @@ class RabbitMQ(Deployment):
     leader QUEUE       the number of the node that leads this stream; 0: no node knows of one
     trim QUEUE OFFSET  the stream loses all segments before that of OFFSET, on all nodes that run;
                        its first offset then
-    delete QUEUE
+    delete QUEUE, delete-exchange EXCHANGE
     alarm on|off       of memory: clients that publish get connection.blocked
     close              ends all connections of clients
     """
@@ -361,8 +361,9 @@ class RabbitMQ(Deployment):
             return str(self.leader_number(words[0]) or 0)
         if verb == "trim":
             return str(self.trim(words[0], int(words[1])))
-        if verb == "delete":
-            self.ask_any("DELETE", f"queues/%2F/{urllib.parse.quote(words[0], '')}")
+        if verb in ("delete", "delete-exchange"):
+            kind = "queues" if verb == "delete" else "exchanges"
+            self.ask_any("DELETE", f"{kind}/%2F/{urllib.parse.quote(words[0], '')}")
             return None
         if verb == "alarm":
             self.alarm(words[0])

@@ -215,6 +215,12 @@ result<void> connection::declare_exchange(channel_number channel, const std::str
   return answered(channel, "exchange " + exchange);
 }
 
+bool connection::has_exchange(channel_number channel, const std::string& exchange) {
+  amqp_exchange_declare(state_, channel, bytes_of(exchange), amqp_cstring_bytes("direct"), 1, 1, 0,
+                        0, amqp_empty_table);
+  return answered(channel, "exchange " + exchange).has_value();
+}
+
 result<std::uint32_t> connection::declare_stream(channel_number channel, const std::string& queue,
                                                  const address& a) {
   std::array<amqp_table_entry_t, 4> settings = {
@@ -232,7 +238,7 @@ result<std::uint32_t> connection::declare_stream(channel_number channel, const s
   return made->message_count;
 }
 
-bool connection::exists(channel_number channel, const std::string& queue) {
+bool connection::has_queue(channel_number channel, const std::string& queue) {
   amqp_queue_declare(state_, channel, bytes_of(queue), 1, 1, 0, 0, amqp_empty_table);
   return answered(channel, "queue " + queue).has_value();
 }

@@ -71,8 +71,9 @@ class connection {
   /// Makes the stream, or checks that it is as wanted; how many records it has, as last counted.
   result<std::uint32_t> declare_stream(channel_number channel, const std::string& queue,
                                        const address& a);
-  /// Whether there is such a queue. If not, that ends the channel.
-  bool exists(channel_number channel, const std::string& queue);
+  // Whether it is there. If not, that ends the channel.
+  bool has_exchange(channel_number channel, const std::string& exchange);
+  bool has_queue(channel_number channel, const std::string& queue);
   result<void> declare_reply_queue(channel_number channel, const std::string& queue);
   result<void> bind(channel_number channel, const std::string& queue, const std::string& exchange,
                     const std::string& routing_key);

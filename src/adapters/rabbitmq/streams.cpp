@@ -100,8 +100,11 @@ class survey final : public connection_listener {
     if (auto ok = to_.open_channel(requests); !ok) return ok;
     for (std::size_t s = 0; s < service_count; ++s) {
       const std::string exchange = address_.exchange(s);
+      const auto there = has(&connection::has_exchange, exchange);
+      if (!there) return there.error();
+      lost_bindings_[s] = !*there;
       if (auto ok = to_.declare_exchange(requests, exchange); !ok) return explain(ok.error());
-      const auto more = exists(address_.queue(s, counts_[s]));
+      const auto more = has(&connection::has_queue, address_.queue(s, counts_[s]));
       if (!more) return more.error();
       if (*more) {
         return error{errc::incompatible, "RabbitMQ: " + exchange +
@@ -121,8 +124,9 @@ class survey final : public connection_listener {
     }
   }
 
-  result<bool> exists(const std::string& queue) {
-    const bool found = to_.exists(requests, queue);
+  result<bool> has(bool (connection::*asks)(channel_number, const std::string&),
+                   const std::string& what) {
+    const bool found = (to_.*asks)(requests, what);
     if (to_.lost()) return error{errc::unavailable, "RabbitMQ at " + to_.name()};
     if (found) return true;
     if (auto ok = to_.open_channel(requests); !ok) return ok.error();
@@ -144,6 +148,8 @@ class survey final : public connection_listener {
   /// The partitions whose stream or name is missing.
   result<std::vector<partition_id>> look() {
     if (auto ok = read_catalogue(); !ok) return ok.error();
+    // At the very first start nothing is lost: who makes a stream binds it.
+    const bool complete = catalogue_.is_complete();
     std::vector<partition_id> missing;
     for (std::size_t s = 0; s < service_count; ++s) {
       for (std::uint16_t p = 0; p < counts_[s]; ++p) {
@@ -152,16 +158,21 @@ class survey final : public connection_listener {
           missing.push_back(partition);
           continue;
         }
-        const auto found = exists(queue(partition));
+        const auto found = has(&connection::has_queue, queue(partition));
         if (!found) return found.error();
         if (!*found) {
           missing.push_back(partition);
           continue;
         }
+        if (lost_bindings_[s] && complete) {
+          if (auto ok = bind(partition); !ok) return ok.error();
+        }
+        if (p != 0) continue;  // all of a service are made alike
         const auto checked = to_.declare_stream(requests, queue(partition), address_);
         if (!checked) return explain(checked.error());
       }
     }
+    lost_bindings_ = {};
     return missing;
   }
 
@@ -216,16 +227,14 @@ class survey final : public connection_listener {
   result<void> make(const std::vector<partition_id>& missing) {
     if (auto ok = forget(missing); !ok) return ok;
     for (const partition_id partition : missing) {
-      const auto found = exists(queue(partition));
+      const auto found = has(&connection::has_queue, queue(partition));
       if (!found) return found.error();
       const auto made = to_.declare_stream(requests, queue(partition), address_);
       if (!made) return explain(made.error());
-      auto ok = to_.bind(requests, queue(partition), exchange(partition),
-                         std::to_string(partition.index));
-      if (!ok) return ok;
+      if (auto ok = bind(partition); !ok) return ok;
       unread& added = unread_[next_channel_++] = {partition};
       if (*found) continue;
-      if (ok = write_first(added); !ok) return ok;
+      if (auto ok = write_first(added); !ok) return ok;
     }
     while (!unread_.empty()) {
       if (auto ok = read_unread(); !ok) return ok;
@@ -237,6 +246,10 @@ class survey final : public connection_listener {
       }
     }
     return {};
+  }
+
+  result<void> bind(partition_id p) {
+    return to_.bind(requests, queue(p), exchange(p), std::to_string(p.index));
   }
 
   /// A process of long ago may do so as well; the first one counts.
@@ -298,6 +311,7 @@ class survey final : public connection_listener {
   const std::uint64_t until_ms_;
   const std::size_t first_turn_ = random_token() % service_count;
   std::array<bool, service_count> locked_{};
+  std::array<bool, service_count> lost_bindings_{};  ///< there was no exchange
   channel_number next_channel_ = first_stream_channel;
   std::map<channel_number, unread> unread_;
   std::optional<error> failure_;
