@@ -281,11 +281,12 @@ class survey final : public connection_listener {
     return error{errc::unavailable, "RabbitMQ: " + what + (last_.empty() ? "" : ": " + last_)};
   }
 
+  /// REQUIRES: the catalogue has them all.
   broker::log_names names() const {
     broker::log_names found;
     for (std::size_t s = 0; s < service_count; ++s) {
       for (std::uint16_t p = 0; p < counts_[s]; ++p) {
-        found[s].push_back(catalogue_.name({static_cast<service>(s), p}).value());
+        found[s].push_back(catalogue_.name({static_cast<service>(s), p}).value_or(request_id()));
       }
     }
     return found;
