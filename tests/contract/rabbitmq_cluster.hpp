@@ -22,6 +22,7 @@ class rabbitmq_logs final : public logs_of<rabbitmq_log> {
   int leader(partition_id partition) override;
   void delete_logs(service of) override;
 
+  std::string url() const { return options({}).url; }
   std::string exchange(service of) const;
   std::string queue(partition_id partition) const;
   /// Which says what the logs are called.

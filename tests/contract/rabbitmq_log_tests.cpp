@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "adapters/rabbitmq/looking.hpp"
 #include "adapters/rabbitmq/streams.hpp"
 #include "rabbitmq_cluster.hpp"
 
@@ -266,6 +267,32 @@ TEST(rabbitmq_log, node_that_stands_still_is_given_up_also_while_something_is_se
   talking.join();
   logs.wait_until([&] { return a->log().reachable(); });
   EXPECT_TRUE(a->log().reachable());
+}
+
+TEST(rabbitmq_log, excerpt_is_whole_though_the_node_is_silent_for_a_while) {
+  rabbitmq_logs logs;
+  const auto a = logs.start_own();
+  constexpr std::uint64_t count = 600;  // more than are sent ahead
+  say(a->log(), stock_0, 1, count);
+  logs.wait_until([&] { return a->log().count().stored == count; });
+  const auto excerpts = open_rabbitmq_excerpts(logs.url());
+  ASSERT_TRUE(excerpts);
+  std::thread waking;
+  std::uint64_t messages = 0;
+  const auto done = (*excerpts)->read(stock_0, 1, [&](const excerpt_record& record) {
+    if (!waking.joinable()) {
+      control("stop 1");
+      waking = std::thread([] {
+        std::this_thread::sleep_for(1s);
+        control("cont 1");
+      });
+    }
+    messages += record.messages.size();
+    return true;
+  });
+  waking.join();
+  EXPECT_TRUE(done) << done.error().detail;
+  EXPECT_EQ(messages, count);
 }
 
 TEST(rabbitmq_log, reply_to_a_gateway_that_is_gone_comes_back) {

@@ -29,12 +29,17 @@ class extremes final : public connection_listener {
  public:
   struct both {
     std::uint64_t oldest = UINT64_MAX, newest = 0;
+    std::uint64_t newest_ms = 0;  ///< when its sender made it, since 1970
   };
   void on_content(content&& c) override {
     if (!c.at) return;
     both& seen = of[c.channel];
     seen.oldest = std::min(seen.oldest, *c.at);
-    seen.newest = std::max(seen.newest, *c.at);
+    if (*c.at >= seen.newest) {
+      const auto record = record_reader::open(c.body);
+      seen.newest = *c.at;
+      seen.newest_ms = record ? record->time_ms() : 0;
+    }
     heard_ms = steady_ms();
   }
   void on_closed(channel_number, std::string why) override { failure = std::move(why); }
@@ -110,11 +115,17 @@ result<void> excerpts::read(partition_id partition, std::uint64_t from_ms,
   const std::uint64_t since_ms = from_ms - std::min(from_ms, margin_ms);
   if (auto ok = (*to)->consume_since(2, queue, looking, prefetch, since_ms / 1'000); !ok) return ok;
   std::uint64_t heard_ms = steady_ms();
+  // Where nothing was sent since then, it waits for what comes next.
+  bool more = end.of[1].newest_ms >= from_ms;
   for (;;) {
     if (auto ok = (*to)->wait(*this, end_silence_ms); !ok) return ok;
     if (!failure_.empty()) return error{errc::unavailable, queue + ": " + failure_};
-    // Where nothing was sent since then, it waits for what comes next.
-    if (come_.empty() && steady_ms() > heard_ms + 3 * end_silence_ms) return {};
+    more = more || !come_.empty();
+    const std::uint64_t silent_ms = steady_ms() - heard_ms;
+    if (come_.empty() && !more && silent_ms > 3 * end_silence_ms) return {};
+    if (come_.empty() && silent_ms > patience_ms) {
+      return error{errc::unavailable, "RabbitMQ: " + queue + " says nothing"};
+    }
     while (!come_.empty()) {
       const content c = std::move(come_.front());
       come_.pop_front();
