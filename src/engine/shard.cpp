@@ -291,11 +291,11 @@ bool shard::process(slot& s, round& r) {
 }
 
 void shard::deliver(slot& s) {
-  for (auto& [peer, link] : s.state->links()) {
-    while (const message* next = link.next_to_send()) {
+  for (const auto& [peer, link] : s.state->busy_links()) {
+    while (const message* next = link->next_to_send()) {
       const std::uint64_t number = next->link_number;
       send_on(*next);
-      if (mutated(mutation::trim_on_send)) link.acknowledged(number);
+      if (mutated(mutation::trim_on_send)) link->acknowledged(number);
     }
   }
 }
@@ -315,13 +315,13 @@ void shard::send_on(const message& m) {
 }
 
 void shard::acknowledge(slot& s) {
-  for (auto& [peer, link] : s.state->links()) {
-    if (!link.owes_acknowledgement()) continue;
-    link.acknowledgement_sent();
+  for (const auto& [peer, link] : s.state->busy_links()) {
+    if (!link->owes_acknowledgement()) continue;
+    link->acknowledgement_sent();
     message m;
     m.source = s.id;
     m.destination = peer;
-    m.acknowledged = link.last_accepted();
+    m.acknowledged = link->last_accepted();
     m.body = body::acknowledgement{};
     send_on(m);
   }

@@ -89,10 +89,10 @@ void shard::send_to_itself(slot& s, message_body&& what) {
 void shard::repeat_unacknowledged(slot& s, std::uint64_t now_ms) {
   if (now_ms < s.repeated_ms + repeat_after_ms) return;
   s.repeated_ms = now_ms;
-  for (auto& [peer, link] : s.state->links()) {
+  for (const auto& [peer, link] : s.state->busy_links()) {
     std::uint64_t& before = s.unacknowledged[peer];
-    const std::uint64_t first = link.unacknowledged() > 0 ? link.first_unacknowledged() : 0;
-    if (first != 0 && first == before) link.rewind();
+    const std::uint64_t first = link->unacknowledged() > 0 ? link->first_unacknowledged() : 0;
+    if (first != 0 && first == before) link->rewind();
     before = first;
   }
   // Otherwise its commit is under way, and sends it all.

@@ -49,6 +49,10 @@ class link {
   std::size_t unacknowledged() const noexcept { return outbox_.size(); }
   std::uint64_t first_unacknowledged() const noexcept { return first_number(); }
 
+  /// Nothing is kept for the peer, nothing is owed to it, and the checkpoint has all of it. Only
+  /// accept() and push() change that.
+  bool at_rest() const noexcept { return outbox_.empty() && !owes_acknowledgement_ && !dirty_; }
+
   // Checkpoint.
 
   /// Adds what changed since the last commit.

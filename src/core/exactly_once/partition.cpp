@@ -200,7 +200,7 @@ void partition::run_payment_command(const message& m, const waiting_request& fro
 
 void partition::apply_link_message(const message& m) {
   if (!is_peer(m.source, id(), work_.counts())) return;  // a link that no checkpoint would load
-  link& from = work_.link_to(m.source);
+  link& from = work_.links.at(m.source);
   work_.acknowledged(from, m.acknowledged);
   if (std::holds_alternative<body::acknowledgement>(m.body)) return;
   if (from.accept(m.link_number)) run_event(m);

@@ -71,7 +71,11 @@ class partition {
   void committed() noexcept { work_.values.committed(); }
 
   /// By peer. Their messages may be sent when the commit that holds them is safe.
-  std::map<partition_id, link>& links() noexcept { return work_.links; }
+  std::map<partition_id, link>& links() noexcept { return work_.links.all(); }
+  /// Those of them that may have something to send or to acknowledge. Valid until apply().
+  const std::vector<link_table::busy_link>& busy_links() const noexcept {
+    return work_.links.busy();
+  }
   std::vector<reply>& replies() noexcept { return work_.replies; }
 
   offset watermark() const noexcept { return work_.meta.watermark; }

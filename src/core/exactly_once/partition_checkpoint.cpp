@@ -51,7 +51,8 @@ commit_batch partition::take_commit(std::string memory) {
   byte_writer out(bytes_);
   encode(out, work_.meta);
   batch.put(checkpoint_key::meta(), bytes_);
-  for (auto& [peer, to] : work_.links) to.add_changes(peer, batch);
+  work_.links.forget_resting();
+  for (const auto& [peer, to] : work_.links.busy()) to->add_changes(peer, batch);
   work_.values.add_changes(batch);
   position_ = {work_.meta.watermark, work_.meta.digest, owner_};
   batch.next = position_;
@@ -76,14 +77,14 @@ result<void> partition::load_meta(std::span<const std::optional<std::string>> va
   position_ = {meta->watermark, meta->digest, meta->owner};
   for (std::size_t i = 0; i < peers.size(); ++i) {
     const std::optional<std::string>& stored_link = values[i + 1];
-    if (stored_link && !work_.links[peers[i]].load(*stored_link)) return corrupt(id(), "a link");
+    if (stored_link && !work_.links.at(peers[i]).load(*stored_link)) return corrupt(id(), "a link");
   }
   name_outbox_and_operations();
   return {};
 }
 
 void partition::name_outbox_and_operations() {
-  for (auto& [peer, to] : work_.links) {
+  for (auto& [peer, to] : work_.links.all()) {
     for (std::uint64_t n = to.outbox_begin(); n < to.outbox_end(); ++n) {
       to_load_.push_back(checkpoint_key::outbox(peer, n));
     }
@@ -99,7 +100,7 @@ void partition::name_outbox_and_operations() {
 result<void> partition::load_rest(std::span<const std::optional<std::string>> values) {
   to_load_.clear();
   std::size_t next = 0;
-  for (auto& [peer, to] : work_.links) {
+  for (auto& [peer, to] : work_.links.all()) {
     const std::uint64_t end = to.outbox_end();
     for (std::uint64_t n = to.outbox_begin(); n < end; ++n) {
       const std::optional<std::string>& value = values[next++];

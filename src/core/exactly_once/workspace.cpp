@@ -27,9 +27,7 @@ std::uint64_t memory_ms(retention keep) {
 }  // namespace
 
 workspace::workspace(partition_id self, const partition_counts& counts)
-    : self_(self), counts_(counts) {
-  for (std::size_t s = 0; s < service_count; ++s) link_at_[s].resize(counts[s]);
-}
+    : links(counts), self_(self), counts_(counts) {}
 
 std::uint32_t workspace::followed_rules() const noexcept {
   if (mutated(mutation::rules_at_once)) return known_rules;
@@ -70,7 +68,7 @@ void workspace::put_attempt(const attempt& finished) {
 }
 
 message& workspace::new_output(partition_id to, const trace_context& trace) {
-  message& m = link_to(to).push();
+  message& m = links.at(to).push();
   m.source = self_;
   m.destination = to;
   m.trace = trace;

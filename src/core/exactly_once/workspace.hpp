@@ -7,20 +7,17 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/mutation.hpp"
 #include "core/checkout/saga.hpp"
-#include "core/exactly_once/link.hpp"
+#include "core/exactly_once/link_table.hpp"
 #include "core/exactly_once/value_table.hpp"
 #include "core/message.hpp"
 
 namespace settle {
-
-using partition_counts = std::array<std::uint16_t, service_count>;  ///< by service
 
 /// Sequence numbers of the recorded requests of one retention: first in, first out.
 struct expiry_queue {
@@ -109,18 +106,13 @@ class workspace {
   void advance_logical_time(std::uint64_t owner, std::uint64_t clock_ms);
   void mix(std::uint64_t value) noexcept;
   void mix(std::string_view bytes) noexcept;
-  link& link_to(partition_id peer) {
-    link*& known = link_at_[static_cast<std::size_t>(peer.service)][peer.index];
-    if (known == nullptr) known = &links[peer];
-    return *known;
-  }
   void acknowledged(link& from, std::uint64_t number);
   bool request_table_full() const noexcept;
 
   std::uint32_t known_rules = 1;  ///< the newest version that this program can apply
   partition_meta meta;
   value_table values;
-  std::map<partition_id, link> links;
+  link_table links;
   std::vector<reply> replies;
   std::optional<std::string> corrupt;
 
@@ -132,8 +124,7 @@ class workspace {
 
   partition_id self_;
   partition_counts counts_;
-  std::array<std::vector<link*>, service_count> link_at_;  ///< of links, by peer
-  std::string encoded_;                                    ///< kept for its memory
+  std::string encoded_;  ///< kept for its memory
   std::uint64_t time_ms_ = 0;
   std::size_t outbox_size_ = 0;
   friend class partition;
