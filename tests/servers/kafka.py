@@ -15,7 +15,7 @@ VERSION = "4.1.0"  # has strict min.insync.replicas
 ARTIFACTS = ("kafka_2.13", "kafka-server", "kafka-tools")
 FETCH_SECONDS = 600
 
-# Quick fail-over; the defaults are 9 s, 2 s, 30 s and 2 s.
+# Quick fail-over; the defaults are 9 s, 2 s, 30 s, 2 s and 1 s.
 SETTINGS = """
 process.roles=broker,controller
 controller.listener.names=CONTROLLER
@@ -25,6 +25,7 @@ broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 replica.lag.time.max.ms=3000
 controller.quorum.fetch.timeout.ms=1000
+replica.fetch.backoff.ms=100
 log.segment.delete.delay.ms=1000
 """
 SECURE = """

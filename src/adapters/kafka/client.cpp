@@ -147,12 +147,11 @@ topic_handles::topic_handles(rd_kafka_t* client, const address& a) {
   }
 }
 
-void find_leaders(rd_kafka_t* client) {
-  constexpr int patience_ms = 1'000;
+bool find_leaders(rd_kafka_t* client, int patience_ms) {
   const rd_kafka_metadata_t* told = nullptr;
-  if (rd_kafka_metadata(client, 0, nullptr, &told, patience_ms) == 0) {
-    rd_kafka_metadata_destroy(told);
-  }
+  if (rd_kafka_metadata(client, 0, nullptr, &told, patience_ms) != 0) return false;
+  rd_kafka_metadata_destroy(told);
+  return true;
 }
 
 }  // namespace settle::kafka

@@ -51,6 +51,11 @@ class client_listener {
 class health final : public client_listener, public broker::health {
  public:
   void on_error(rd_kafka_resp_err_t code, const char* reason) override;
+  /// Something failed a short while ago, so leaders may be about to change.
+  bool anxious(std::uint64_t now_ms) const noexcept {
+    constexpr std::uint64_t while_ms = 5'000;  // for a controller and leaders to be elected
+    return failed_ms() + while_ms > now_ms;
+  }
 };
 
 enum class client_kind : std::uint8_t {
@@ -78,9 +83,12 @@ class topic_handles {
   owned<rd_kafka_topic_t> topics_[topic_count];
 };
 
-/// Asks for the leaders of the client's topics at once, where the library would first wait half a
-/// second. Waits a second at most.
-void find_leaders(rd_kafka_t* client);
+/// Asks for the leaders of the client's topics at once, where the library would first wait: half a
+/// second for what it never heard of; and when a broker is lost it asks once, too early, and then
+/// each second, or after pauses that double. False: no answer came within `patience_ms`.
+bool find_leaders(rd_kafka_t* client, int patience_ms);
+inline constexpr int first_leaders_ms = 1'000;  ///< patience with a client that is new
+inline constexpr int leaders_ms = 100;          ///< and with one that has lost a broker
 
 using broker::steady_ms;
 using broker::wall_ms;

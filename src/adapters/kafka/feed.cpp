@@ -65,7 +65,7 @@ result<std::unique_ptr<feed>> feed::open(const address& a, const topics& t, heal
   if (!client) return client.error();
   made->client_ = std::move(*client);
   made->handles_ = std::make_unique<topic_handles>(made->client_.get(), a);
-  find_leaders(made->client_.get());
+  find_leaders(made->client_.get(), first_leaders_ms);
   made->replies_.queue.reset(rd_kafka_queue_new(made->client_.get()));
   made->listen(made->replies_);
   made->thread_ = std::thread([f = made.get()] { f->run(); });
@@ -342,7 +342,8 @@ void feed::look_up() {
   std::unique_lock lock(mutex_);
   while (!ending_) {
     if (questions_.empty()) {
-      asked_.wait_for(lock, std::chrono::milliseconds(probe_ms));
+      const bool anxious = health_.anxious(steady_ms());
+      asked_.wait_for(lock, std::chrono::milliseconds(anxious ? leaders_ms : probe_ms));
       lock.unlock();
       probe();
       lock.lock();
@@ -364,12 +365,9 @@ void feed::look_up() {
   }
 }
 
-/// Asks the cluster for something, so that it is known to answer also when nothing goes on.
+/// So the cluster is known to answer also when nothing goes on, and other leaders are known soon.
 void feed::probe() {
-  const rd_kafka_metadata_t* told = nullptr;
-  if (rd_kafka_metadata(client_.get(), 0, (*handles_)[reply_topic], &told, look_up_ms) != 0) return;
-  rd_kafka_metadata_destroy(told);
-  health_.answered();
+  if (find_leaders(client_.get(), look_up_ms)) health_.answered();
 }
 
 result<void> feed::trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms) {

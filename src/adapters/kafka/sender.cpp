@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t last_answers_ms = 2'500;  ///< more than a request takes to time out
 constexpr int purge_wait_ms = 1'000;              ///< for librdkafka to tell what it has dropped
+constexpr std::uint64_t usual_answer_ms = 200;    ///< then its leader may be another one
 
 /// The slot in unsent_ goes through librdkafka as a pointer.
 void* to_opaque(std::size_t slot) {
@@ -49,15 +51,17 @@ result<std::unique_ptr<sender::producer>> sender::make() {
   made->client = std::move(*client);
   rd_kafka_t* const producing = made->client.get();
   made->topic.reset(rd_kafka_topic_new(producing, topic_name(address_, topic_).c_str(), nullptr));
-  find_leaders(producing);
+  find_leaders(producing, first_leaders_ms);
   return made;
 }
 
 void sender::send(std::uint32_t partition, std::string_view key, std::string_view value) {
   const std::size_t size = key.size() + value.size();
-  std::atomic<std::size_t>& unsent = unsent_[partition];
+  std::atomic<std::size_t>& unsent = unsent_[partition].bytes;
+  const std::size_t before = unsent.fetch_add(size, std::memory_order_relaxed);
+  if (before == 0) unsent_[partition].since_ms.store(steady_ms(), std::memory_order_relaxed);
   // One partition that cannot be reached must not take the room of the others.
-  if (unsent.fetch_add(size, std::memory_order_relaxed) + size > limits::unsent_partition_bytes) {
+  if (before + size > limits::unsent_partition_bytes) {
     unsent.fetch_sub(size, std::memory_order_relaxed);
     counters_.dropped.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -80,7 +84,9 @@ void sender::send(std::uint32_t partition, std::string_view key, std::string_vie
 
 void sender::on_report(const rd_kafka_message_t& record) {
   const std::size_t size = record.key_len + record.len;
-  unsent_[from_opaque(record._private)].fetch_sub(size, std::memory_order_relaxed);
+  on_its_way& unsent = unsent_[from_opaque(record._private)];
+  unsent.since_ms.store(steady_ms(), std::memory_order_relaxed);
+  unsent.bytes.fetch_sub(size, std::memory_order_relaxed);
   counters_.bytes.fetch_sub(size, std::memory_order_relaxed);
   if (record.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     counters_.stored.fetch_add(1, std::memory_order_relaxed);
@@ -104,8 +110,25 @@ void sender::poll() {
   rd_kafka_t* client = producer_->client.get();
   rd_kafka_poll(client, 0);
   if (useless_.exchange(false)) begin_replacing(client);
+  look_for_leaders(client);
   if (replace_ms_ == 0) return;
   if (rd_kafka_outq_len(client) == 0 || replace_ms_ <= steady_ms()) replace();
+}
+
+/// Where a broker was lost, the library asks once who leads its partitions, which is before another
+/// one does, and then once a second: with several hops to each checkout, that is what clients wait
+/// for. A sender that has nothing to send must know as well, or it learns it with the next record.
+void sender::look_for_leaders(rd_kafka_t* client) {
+  const std::uint64_t now_ms = steady_ms();
+  if (now_ms < looked_ms_ + leaders_ms) return;
+  looked_ms_ = now_ms;
+  const auto late = [now_ms](const on_its_way& unsent) {
+    return unsent.bytes.load(std::memory_order_relaxed) > 0 &&
+           unsent.since_ms.load(std::memory_order_relaxed) + usual_answer_ms < now_ms;
+  };
+  if (health_.anxious(now_ms) || std::ranges::any_of(unsent_, late)) {
+    find_leaders(client, leaders_ms);
+  }
 }
 
 /// What has left us may be stored yet, and must not be behind what its successor sends. So its last

@@ -39,7 +39,7 @@ class sender final : public client_listener {
   /// Copies the record. Never waits: without room, the record is dropped.
   void send(std::uint32_t partition, std::string_view key, std::string_view value);
   /// Takes what the cluster has answered, and replaces the producer if it has to be. To be called
-  /// every few milliseconds.
+  /// every few milliseconds. Blocks for a tenth of a second where the cluster does not answer.
   void poll();
   /// Waits for what is on its way. REQUIRES: nobody polls.
   void finish(std::uint64_t until_ms);
@@ -62,7 +62,14 @@ class sender final : public client_listener {
     ~producer();
   };
 
+  struct on_its_way {
+    std::atomic<std::size_t> bytes{0};
+    /// steady; when the last of it was answered, or the first sent
+    std::atomic<std::uint64_t> since_ms{0};
+  };
+
   sender(const address& a, std::size_t topic, std::uint32_t partitions, health& h);
+  void look_for_leaders(rd_kafka_t* client);
   result<std::unique_ptr<producer>> make();
   void begin_replacing(rd_kafka_t* client);
   void replace();
@@ -70,9 +77,10 @@ class sender final : public client_listener {
   address address_;
   const std::size_t topic_;
   health& health_;
-  std::vector<std::atomic<std::size_t>> unsent_;  ///< bytes on their way, by partition
+  std::vector<on_its_way> unsent_;  ///< by partition
   counters counters_;
   std::atomic<bool> useless_{false};
+  std::uint64_t looked_ms_ = 0;   ///< steady; for leaders
   std::uint64_t replace_ms_ = 0;  ///< steady; by then the producer is replaced. 0: it is well
   std::shared_mutex mutex_;
   std::unique_ptr<producer> producer_;  ///< guarded by mutex_; replaced by poll() only
