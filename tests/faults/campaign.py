@@ -91,7 +91,9 @@ def fitting(flags, only):
     found = [fault for fault in FAULTS if fault.fits(flags)
              and (not only or any(word in fault.title for word in only))]
     if not found:
-        raise Failed(f"no fault fits {flags}" + (f" and {only}" if only else ""))
+        titles = [fault.title for fault in FAULTS if fault.fits(flags)]
+        raise Failed(f"no fault that fits {told(flags)} has {' or '.join(only or ())} in its name; "
+                     f"there are: {', '.join(titles)}")
     return found
 
 
@@ -180,6 +182,7 @@ def run_all(arguments):
         choices = random.Random(seed)
         flags = choose_flags(choices, given)
         try:
+            fitting(flags, arguments.only)  # before anything is started
             ended = run(flags, seed, random_faults(choices, flags, arguments.only),
                         Results(arguments.results), arguments.faults, min(arguments.seconds, left),
                         arguments.longest_stop, arguments.keep)
