@@ -147,9 +147,9 @@ topic_handles::topic_handles(rd_kafka_t* client, const address& a) {
   }
 }
 
-bool find_leaders(rd_kafka_t* client, int patience_ms) {
+bool find_leaders(rd_kafka_t* client, int patience_ms, rd_kafka_topic_t* only) {
   const rd_kafka_metadata_t* told = nullptr;
-  if (rd_kafka_metadata(client, 0, nullptr, &told, patience_ms) != 0) return false;
+  if (rd_kafka_metadata(client, 0, only, &told, patience_ms) != 0) return false;
   rd_kafka_metadata_destroy(told);
   return true;
 }

@@ -83,10 +83,11 @@ class topic_handles {
   owned<rd_kafka_topic_t> topics_[topic_count];
 };
 
-/// Asks for the leaders of the client's topics at once, where the library would first wait: half a
-/// second for what it never heard of; and when a broker is lost it asks once, too early, and then
-/// each second, or after pauses that double. False: no answer came within `patience_ms`.
-bool find_leaders(rd_kafka_t* client, int patience_ms);
+/// Asks for the leaders of the client's topics, or of one, at once, where the library would first
+/// wait: half a second for what it never heard of; and when a broker is lost it asks once, too
+/// early, and then each second, or after pauses that double. False: no answer came within
+/// `patience_ms`.
+bool find_leaders(rd_kafka_t* client, int patience_ms, rd_kafka_topic_t* only = nullptr);
 inline constexpr int first_leaders_ms = 1'000;  ///< patience with a client that is new
 inline constexpr int leaders_ms = 100;          ///< and with one that has lost a broker
 

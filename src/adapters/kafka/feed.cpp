@@ -365,9 +365,11 @@ void feed::look_up() {
   }
 }
 
-/// So the cluster is known to answer also when nothing goes on, and other leaders are known soon.
+/// So the cluster is known to answer also when nothing goes on, and after a failure, when all
+/// topics are asked for, other leaders are known soon.
 void feed::probe() {
-  if (find_leaders(client_.get(), look_up_ms)) health_.answered();
+  rd_kafka_topic_t* only = health_.anxious(steady_ms()) ? nullptr : (*handles_)[reply_topic];
+  if (find_leaders(client_.get(), look_up_ms, only)) health_.answered();
 }
 
 result<void> feed::trim(const std::map<partition_id, offset>& below, std::uint64_t before_ms) {
