@@ -38,10 +38,10 @@ def test_kills_and_restarts_change_no_answer(start_settle, tmp_path):
     process = start_settle()
     report = tmp_path / "report.json"
     choices = random.Random(time.time_ns())
-    verify = start_verify(process, report, "--rounds", "4", "--allow-restarts")
+    verify = start_verify(process, report, "--rounds", "10", "--allow-restarts")
     kills = 0
     try:
-        while verify.poll() is None and kills < 40:
+        while verify.poll() is None and kills < 20:
             time.sleep(choices.uniform(0.05, 0.6))
             process.kill9()
             process.start()
