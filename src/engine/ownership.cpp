@@ -129,6 +129,7 @@ void ownership::called() {
   const std::uint64_t now_ms = clock_.steady_ms();
   // An answer that took longer than the lease says nothing of now.
   if (!answered->status || now_ms >= answered->sent_ms + limits::lease_ms) return;
+  if (!confirmed_ && !members_.empty()) patient_until_ms_ = now_ms + limits::lease_ms;
   confirmed_ = true;
   confirmed_ms_ = answered->sent_ms;
   if (answered->leaving) {
@@ -136,10 +137,7 @@ void ownership::called() {
     return;
   }
   const bool first = members_.empty();
-  if (members_ != answered->members) {
-    members_ = answered->members;
-    assign();
-  }
+  meet(std::move(answered->members), now_ms);
   leases_ = answered->leases;
   std::set<partition_id> held;
   for (const lease& l : leases_) {
@@ -156,6 +154,22 @@ void ownership::called() {
   }
   // Who else is there decides what is wanted: no need to wait for that.
   if (first) next_call_ms_ = now_ms;
+}
+
+/// When the store was away it has forgotten everybody, and whoever calls first would see nobody
+/// else, take all partitions, and give them back half a second later: whom it knew it expects for a
+/// while.
+void ownership::meet(std::vector<member>&& present, std::uint64_t now_ms) {
+  if (now_ms < patient_until_ms_) {
+    for (const member& known : members_) {
+      if (std::ranges::find(present, known.id, &member::id) == present.end()) {
+        present.push_back(known);
+      }
+    }
+  }
+  if (members_ == present) return;
+  members_ = std::move(present);
+  assign();
 }
 
 void ownership::assign() {

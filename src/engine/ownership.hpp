@@ -63,7 +63,7 @@ class ownership {
   void leave();
   bool left() const noexcept { return left_; }
 
-  // As the last roll call told.
+  // As the last roll call told; for a lease after the store was away, with those known before.
   const std::vector<member>& members() const noexcept { return members_; }
   const std::vector<lease>& leases() const noexcept { return leases_; }
 
@@ -72,6 +72,7 @@ class ownership {
 
   bool wants(partition_id partition, std::uint64_t now_ms) const;
   void send(std::uint64_t now_ms);
+  void meet(std::vector<member>&& present, std::uint64_t now_ms);
   void assign();
   void disown_all();
 
@@ -84,8 +85,9 @@ class ownership {
 
   std::unique_ptr<call> under_way_;
   std::uint64_t next_call_ms_ = 0;
-  std::uint64_t confirmed_ms_ = 0;  ///< when the last call that succeeded was sent
-  bool confirmed_ = false;          ///< one succeeded less than a lease ago
+  std::uint64_t confirmed_ms_ = 0;      ///< when the last call that succeeded was sent
+  bool confirmed_ = false;              ///< one succeeded less than a lease ago
+  std::uint64_t patient_until_ms_ = 0;  ///< members may be missing that are about to call
   std::vector<member> members_;
   std::vector<lease> leases_;
   std::set<partition_id> assigned_;                      ///< to this process, among members_

@@ -19,9 +19,10 @@ class roll final : public membership {
   explicit roll(const testing::test_clock& c) : clock_(c) {}
 
   bool away = false;
+  std::uint64_t cut_off = 0;  ///< a member that it does not answer
 
   void call(roll_call& request) override {
-    if (away) {
+    if (away || request.self.id == cut_off) {
       request.status = error{errc::unavailable, "planted"};
       return request.on_finished();
     }
@@ -158,6 +159,38 @@ TEST_F(ownership_of_processes, process_without_the_store_stops_when_its_lease_en
   store.away = false;
   pass(500);
   EXPECT_EQ(only.owned.size(), 12U);
+}
+
+TEST_F(ownership_of_processes, everybody_gets_their_own_back_when_the_store_was_away) {
+  const process& one = start(11);
+  const process& other = start(12);
+  pass(2'000);
+  const std::set<partition_id> before[] = {one.owned, other.owned};
+  store.away = true;
+  pass(2'000);
+  ASSERT_TRUE(one.owned.empty());
+  store.away = false;
+  store.cut_off = 12;  // is a little later
+  pass(2 * limits::roll_call_ms);
+  store.cut_off = 0;
+  pass(limits::roll_call_ms + 50);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(one.owned, before[0]);
+    EXPECT_EQ(other.owned, before[1]);
+    pass(100);
+  }
+}
+
+TEST_F(ownership_of_processes, member_that_died_while_the_store_was_away_is_replaced) {
+  start(11);
+  start(12);
+  pass(2'000);
+  store.away = true;
+  processes.pop_back();
+  pass(2'000);
+  store.away = false;
+  pass(limits::lease_ms + 3 * limits::roll_call_ms);
+  EXPECT_EQ(processes.front()->owned.size(), 12U);
 }
 
 TEST_F(ownership_of_processes, partition_that_was_given_up_is_not_wanted_for_a_while) {
