@@ -107,6 +107,7 @@ result<void> set_all(rd_kafka_conf_t* to, std::span<const setting> settings) {
 }  // namespace
 
 void health::on_error(rd_kafka_resp_err_t code, const char* reason) {
+  if (code == RD_KAFKA_RESP_ERR__TRANSPORT) lost_ms_.store(steady_ms(), std::memory_order_relaxed);
   failed(std::string(rd_kafka_err2name(code)) + ": " + reason);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <atomic>
 
 #include <cstdint>
 #include <memory>
@@ -51,11 +52,16 @@ class client_listener {
 class health final : public client_listener, public broker::health {
  public:
   void on_error(rd_kafka_resp_err_t code, const char* reason) override;
-  /// Something failed a short while ago, so leaders may be about to change.
+  /// A connection was lost a short while ago, so leaders may be about to change. A broker that
+  /// stands still is another matter: when it goes on it tells that it still leads, and must not be
+  /// asked.
   bool anxious(std::uint64_t now_ms) const noexcept {
     constexpr std::uint64_t while_ms = 5'000;  // for a controller and leaders to be elected
-    return failed_ms() + while_ms > now_ms;
+    return lost_ms_.load(std::memory_order_relaxed) + while_ms > now_ms;
   }
+
+ private:
+  std::atomic<std::uint64_t> lost_ms_{0};  ///< steady
 };
 
 enum class client_kind : std::uint8_t {
