@@ -157,8 +157,7 @@ void ownership::called() {
 }
 
 /// When the store was away it has forgotten everybody, and whoever calls first would see nobody
-/// else, take all partitions, and give them back half a second later: whom it knew it expects for a
-/// while.
+/// else, take all partitions, and give them back soon after: whom it knew it expects for a while.
 void ownership::meet(std::vector<member>&& present, std::uint64_t now_ms) {
   if (now_ms < patient_until_ms_) {
     for (const member& known : members_) {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
-#include <atomic>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>

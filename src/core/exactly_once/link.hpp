@@ -50,7 +50,7 @@ class link {
   std::uint64_t first_unacknowledged() const noexcept { return first_number(); }
 
   /// Nothing is kept for the peer, nothing is owed to it, and the checkpoint has all of it. Only
-  /// accept() and push() change that.
+  /// accept(), push() and load() change that.
   bool at_rest() const noexcept { return outbox_.empty() && !owes_acknowledgement_ && !dirty_; }
 
   // Checkpoint.
