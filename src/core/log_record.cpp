@@ -86,12 +86,8 @@ std::string identity_record(const request_id& log, std::uint64_t time_ms) {
 
 result<record_reader> record_reader::open(std::string_view bytes) {
   if (bytes.size() <= sender_at) return error{errc::corrupt, "a record shorter than its header"};
-  if (static_cast<std::uint8_t>(bytes[0]) != log_record_version) {
-    return error{errc::incompatible, "a record of format version " +
-                                         std::to_string(static_cast<unsigned char>(bytes[0])) +
-                                         "; this program reads version " +
-                                         std::to_string(log_record_version)};
-  }
+  // The checksum is where it is in every version: what has another one is nobody's record, and says
+  // nothing of the program that reads it.
   byte_reader header(bytes.substr(checksum_at, sender_at - checksum_at));
   record_reader reader(bytes.substr(sender_at));
   reader.checksum_ = header.u64();
@@ -99,6 +95,12 @@ result<record_reader> record_reader::open(std::string_view bytes) {
   reader.time_ms_ = header.u64();
   if (reader.checksum_ != checksum_of(bytes)) {
     return error{errc::corrupt, "a record whose checksum is wrong"};
+  }
+  if (static_cast<std::uint8_t>(bytes[0]) != log_record_version) {
+    return error{errc::incompatible, "a record of format version " +
+                                         std::to_string(static_cast<unsigned char>(bytes[0])) +
+                                         "; this program reads version " +
+                                         std::to_string(log_record_version)};
   }
   reader.sender_ = reader.in_.text(limits::member_name);
   if (!reader.in_.ok()) return error{errc::corrupt, "a record with a malformed sender"};

@@ -115,5 +115,15 @@ TEST(log_record, damage_is_found_wherever_it_is) {
   }
 }
 
+TEST(log_record, what_is_nobodys_record_is_not_taken_for_one_of_a_newer_program) {
+  for (const char first : {'\0', '\2', '{'}) {
+    std::string foreign(100, 'x');
+    foreign[0] = first;
+    const auto record = record_reader::open(foreign);
+    ASSERT_FALSE(record);
+    EXPECT_EQ(record.error().code, errc::corrupt);
+  }
+}
+
 }  // namespace
 }  // namespace settle

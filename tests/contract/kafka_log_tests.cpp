@@ -277,6 +277,22 @@ TEST(kafka_log, gateways_of_one_partition_skip_what_is_for_the_other) {
   EXPECT_EQ(b->log().count().other_replies_read, 10U);
 }
 
+TEST(kafka_log, senders_that_hang_are_replaced) {
+  kafka_logs logs;
+  const auto a = logs.start_own();
+  listener heard;
+  ASSERT_TRUE(follow(logs, a->log(), stock_0, {}, heard).status);
+  a->log().hang_senders();
+  std::uint64_t said = 0;
+  logs.wait_until([&] {
+    ++said;
+    say(a->log(), stock_0, said, said);
+    return heard.count() > 0;
+  });
+  EXPECT_GT(heard.count(), 0U) << "as those who repeat what got no answer will notice";
+  EXPECT_EQ(a->log().count().senders_replaced, 1U) << "of the only partition that waited";
+}
+
 TEST(kafka_log, statistics_tell_what_happens) {
   kafka_logs logs;
   const auto a = logs.start_own();

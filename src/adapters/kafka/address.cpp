@@ -114,6 +114,13 @@ result<void> apply(std::string_view name, std::string value, address& to, securi
 result<void> apply(const security& secure, address& to) {
   const bool named = !secure.user.empty();
   if (!named && !secure.mechanism.empty()) return invalid("sasl needs USER:PASSWORD@");
+  // The last setting of a name counts, and somebody's own choice, e.g. Kerberos, must not be lost.
+  constexpr std::string_view protocol = "security.protocol";
+  if (std::ranges::find(to.settings, protocol, &std::pair<std::string, std::string>::first) !=
+      to.settings.end()) {
+    if (named || secure.tls) return invalid("security.protocol goes with neither tls nor a user");
+    return {};
+  }
   to.settings.emplace_back("security.protocol", named ? (secure.tls ? "sasl_ssl" : "sasl_plaintext")
                                                       : (secure.tls ? "ssl" : "plaintext"));
   if (named) {

@@ -354,6 +354,7 @@ void feed::look_up() {
     const auto service = static_cast<std::size_t>(first.partition.service);
     const auto found = watermarks_of(client_.get(), topic_name(address_, service),
                                      first.partition.index, look_up_ms);
+    if (found) health_.answered();
     lock.lock();
     // Where one gets no answer the others would not wait for theirs in turn: they ask again.
     const auto answered = found ? questions_.begin() + 1 : questions_.end();

@@ -134,4 +134,8 @@ void kafka_log::fail_senders() {
   for (const auto& s : senders_ | std::views::join) s->fail_for_test();
 }
 
+void kafka_log::hang_senders() {
+  for (const auto& s : senders_ | std::views::join) s->hang_for_test();
+}
+
 }  // namespace settle

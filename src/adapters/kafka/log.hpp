@@ -45,6 +45,8 @@ class kafka_log final : public broker_log {
 
   void abandon() override;
   void fail_senders() override;
+  /// As if the client library sent nothing any more and said nothing of it, for tests.
+  void hang_senders();
 
  private:
   kafka_log(std::unique_ptr<kafka::health> h, std::unique_ptr<kafka::topics> t, std::string sender,

@@ -4,10 +4,11 @@
 // partitions that it knows of for something to send; so a log has several senders, each for one
 // topic or a share of its partitions.
 //
-// A producer that librdkafka gives up (a broker contradicts what it believes) is replaced by a new
-// one, when the last requests of the old one are answered: what it had not sent is dropped, and so
-// is what comes meanwhile. Only a broker that answers none of them for seconds, and then goes on,
-// can still store records of the old one behind newer ones.
+// A producer that librdkafka gives up (a broker contradicts what it believes), or that gets nothing
+// confirmed for seconds while the cluster answers, is replaced by a new one, when the last requests
+// of the old one are answered: what it had not sent is dropped, and so is what comes meanwhile. Only
+// a broker that answers none of them for seconds, and then goes on, can still store records of the
+// old one behind newer ones.
 //
 // Concurrency: any thread; poll() one at a time.
 #pragma once
@@ -15,6 +16,7 @@
 #include <atomic>
 #include <memory>
 #include <shared_mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +55,8 @@ class sender final : public client_listener {
 
   /// As if a broker had told librdkafka what makes a producer useless: for tests.
   void fail_for_test();
+  /// As if librdkafka sent nothing any more and said nothing of it: for tests.
+  void hang_for_test();
 
  private:
   /// One life of the producer.
@@ -64,15 +68,22 @@ class sender final : public client_listener {
 
   struct on_its_way {
     std::atomic<std::size_t> bytes{0};
-    /// steady; when the last of it was answered, or the first sent
+    /// steady; when the last of it was confirmed, or the first sent
     std::atomic<std::uint64_t> since_ms{0};
+
+    bool waits(std::uint64_t longer_than_ms, std::uint64_t now_ms) const noexcept {
+      return bytes.load(std::memory_order_relaxed) > 0 &&
+             since_ms.load(std::memory_order_relaxed) + longer_than_ms < now_ms;
+    }
   };
 
   sender(const address& a, std::size_t topic, std::uint32_t partitions, health& h);
-  void look_for_leaders(rd_kafka_t* client);
+  bool any_waits(std::uint64_t longer_than_ms, std::uint64_t now_ms) const;
+  void look_for_leaders(rd_kafka_t* client, std::uint64_t now_ms);
+  bool hangs(std::uint64_t now_ms) const;
   result<std::unique_ptr<producer>> make();
-  void begin_replacing(rd_kafka_t* client);
-  void replace();
+  void begin_replacing(rd_kafka_t* client, std::string why);
+  void replace(std::uint64_t now_ms);
 
   address address_;
   const std::size_t topic_;
@@ -81,7 +92,9 @@ class sender final : public client_listener {
   counters counters_;
   std::atomic<bool> useless_{false};
   std::uint64_t looked_ms_ = 0;   ///< steady; for leaders
+  std::uint64_t made_ms_ = 0;     ///< steady
   std::uint64_t replace_ms_ = 0;  ///< steady; by then the producer is replaced. 0: it is well
+  std::string why_;               ///< it is replaced
   std::shared_mutex mutex_;
   std::unique_ptr<producer> producer_;  ///< guarded by mutex_; replaced by poll() only
 };
