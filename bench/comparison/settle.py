@@ -6,8 +6,8 @@ from . import load
 class Settle:
     key = "settle"
     title = "Settle"
-    about = ("`settle serve --threads 1`: gateway, order, stock and payment in one process, 4 "
-             "partitions each, embedded store; every answer after `fdatasync`. Else defaults.")
+    about = ("`settle serve --threads 1`: gateway, order, stock and payment in one process, 1 "
+             "partition each, embedded store; every answer after `fdatasync`. Else defaults.")
 
     def __init__(self, settings, _tuned):
         self.settings = settings
