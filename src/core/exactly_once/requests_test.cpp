@@ -153,6 +153,16 @@ TEST(requests, repeats_of_a_running_one_each_get_the_answer_once_a_gateway) {
   EXPECT_EQ(replies_of(s), (std::map<std::uint64_t, int>{{1, 1}, {2, 1}, {3, 1}}));
 }
 
+TEST(requests, repeats_of_a_price_query_each_get_the_answer_once_a_gateway) {
+  shop s;
+  for (const std::uint64_t gateway : {1U, 1U, 2U, 2U, 3U}) {
+    message m = checkout_through(gateway, {9, 1});
+    m.body = body::add_item{zero, zero, quantity{1}};
+    s.apply(m);
+  }
+  EXPECT_EQ(replies_of(s), (std::map<std::uint64_t, int>{{1, 1}, {2, 1}, {3, 1}}));
+}
+
 TEST(requests, one_repeated_through_two_gateways_is_recorded_and_forgotten_once) {
   shop s;
   s.apply(checkout_through(1, {9, 1}));

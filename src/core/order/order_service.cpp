@@ -78,7 +78,12 @@ void order_service::on_price(operation_id operation, std::optional<money> price)
   const price_query query = std::get<price_query>(*open);
   operations_.close(operation);
   const auto finish = [&](answer_code code, std::int64_t number = 0) {
-    work_.answer_request(query.waiting, {code, number, {}});
+    const answer what{code, number, {}};
+    work_.answer_request(query.waiting, what);
+    for (const auto& [waits_for, from] : also_waiting_) {
+      if (waits_for == operation) work_.repeat_answer(from, what);
+    }
+    std::erase_if(also_waiting_, [&](const auto& one) { return one.first == operation; });
   };
   // The order may have changed since the query was sent.
   auto found = load(query.order);
@@ -155,7 +160,12 @@ void order_service::attach(const waiting_request& from, operation_id operation) 
     return;
   }
   if (auto* query = std::get_if<price_query>(open)) {
-    query->waiting = from;  // the same request again, maybe through another gateway
+    // The same request again, maybe through another gateway.
+    if (query->waiting.gateway != from.gateway) {
+      if (also_waiting_.size() >= limits::attached_requests) also_waiting_.pop_front();
+      also_waiting_.emplace_back(operation, std::exchange(query->waiting, from));
+    }
+    query->waiting = from;
     return;
   }
   auto& waiting = std::get<saga>(*open).waiting;

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <utility>
 
 #include "core/exactly_once/workspace.hpp"
 #include "core/order/open_operations.hpp"
@@ -66,6 +68,9 @@ class order_service {
   workspace& work_;
   open_operations operations_;
   std::string bytes_;              ///< of an order that is written, kept for its memory
+  /// Gateways that asked first for what a price query is for now, the oldest first. Not in the
+  /// checkpoint: after a crash they ask again, or are gone.
+  std::deque<std::pair<operation_id, waiting_request>> also_waiting_;
   std::size_t reserved_room_ = 0;  ///< outbox room promised to open sagas and not used yet
 };
 
