@@ -27,7 +27,8 @@ class http_parser : public boost::beast::http::basic_parser<true> {
   }
 
   bool is_http_10() const noexcept { return version_ == 10; }
-  bool expects_continue() const noexcept { return expects_continue_; }
+  /// HTTP/1.0 has no expectations (RFC 9110, 10.1.1).
+  bool expects_continue() const noexcept { return expects_continue_ && !is_http_10(); }
 
   /// What the grammar allows and the rules do not. REQUIRES: is_header_done().
   std::optional<problem> check_header() const {
@@ -45,7 +46,7 @@ class http_parser : public boost::beast::http::basic_parser<true> {
     if (request_.method != http_method::options && request_.target == "*") {
       return refuse("The request target is not a path");
     }
-    if (expects_other_) {
+    if (expects_other_ && !is_http_10()) {
       return problem{problem_code::expectation_failed, "Only 100-continue can be expected", {}};
     }
     return std::nullopt;
@@ -63,8 +64,6 @@ class http_parser : public boost::beast::http::basic_parser<true> {
         return http_method::post;
       case verb::options:
         return http_method::options;
-      case verb::unknown:
-        return http_method::unknown;
       default:
         return http_method::other;
     }
