@@ -29,6 +29,22 @@ class control {
   int socket_;
 };
 
+/// What is logged while it lives, from warnings on.
+class captured_log {
+ public:
+  captured_log();
+  ~captured_log();
+  captured_log(const captured_log&) = delete;
+  captured_log& operator=(const captured_log&) = delete;
+  bool has(const std::string& words) const { return count(words) > 0; }
+  std::size_t count(const std::string& words) const;
+
+ private:
+  class lines;
+  std::shared_ptr<lines> lines_;
+  std::shared_ptr<spdlog::logger> former_;
+};
+
 /// Commits to one partition as an owner does: after anything but success it reads where the store
 /// stands, and goes on from there.
 class owner_thread {

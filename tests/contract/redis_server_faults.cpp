@@ -153,6 +153,25 @@ TEST_P(redis_server_faults, missing_replicas_and_missing_rights_are_told_and_hav
   EXPECT_EQ(commit(*opened, batch(1, 2, {}, {"a"})), commit_outcome::committed);
 }
 
+TEST_P(redis_server_faults, settings_at_risk_or_hidden_are_told_at_the_first_connection) {
+  const captured_log log;
+  ask("config 1 maxmemory-policy allkeys-lru");
+  {
+    const auto opened = open();
+    EXPECT_TRUE(read(*opened).status);  // answered after what was asked before
+  }
+  ask("config 1 maxmemory-policy noeviction");
+  EXPECT_EQ(log.count("event=store_at_risk"), 1U);
+  EXPECT_TRUE(log.has("maxmemory-policy is allkeys-lru"));
+  ask("ask 1 ACL SETUSER default -config|get");
+  {
+    const auto opened = open();
+    EXPECT_TRUE(read(*opened).status);
+  }
+  ask("ask 1 ACL SETUSER default +config|get");
+  EXPECT_TRUE(log.has("event=store_settings_unknown"));
+}
+
 TEST_P(redis_server_faults, large_commit_into_little_room_is_whole_or_nothing) {
   const auto opened = open();
   std::map<std::string, std::string> puts;

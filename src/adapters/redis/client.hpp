@@ -64,6 +64,7 @@ class client final : private node_host {
   void on_turned_away(node& n, std::unique_ptr<operation> op, const server_error& e) override;
   void on_unanswered(std::unique_ptr<operation> op, const error& why) override;
 
+  void greet(node& n);
   void take_submitted();
   void dispatch(std::unique_ptr<operation> op);
   void ask(std::unique_ptr<operation> op);
