@@ -184,6 +184,16 @@ redis_faults::answer redis_faults::read(store& s, const std::vector<std::string>
   return {request.status, request.position.watermark.value, request.values};
 }
 
+std::unique_ptr<test_roll_call> redis_faults::call_roll(redis_store& s, bool member) {
+  auto request = std::make_unique<test_roll_call>();
+  request->asking = !member;
+  request->self.id = member ? 5 : 0;
+  if (member) request->wanted = {stock_0};
+  s.call(*request);
+  request->wait();
+  return request;
+}
+
 void redis_faults::eventually(const char* what, const std::function<bool()>& holds) {
   const auto until = steady_clock::now() + std::chrono::seconds(10);
   while (!holds()) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -27,6 +28,15 @@ class control {
 
  private:
   int socket_;
+};
+
+class test_roll_call final : public roll_call {
+ public:
+  void on_finished() noexcept override { finished_.set_value(); }
+  void wait() { finished_.get_future().wait(); }
+
+ private:
+  std::promise<void> finished_;
 };
 
 /// What is logged while it lives, from warnings on.
@@ -95,6 +105,8 @@ class redis_faults : public testing::Test {
     std::vector<stored_value> values;
   };
   static answer read(store& s, const std::vector<std::string>& keys = {});
+  /// Member 5 wants the partition; or, without `member`, somebody asks who is there.
+  static std::unique_ptr<test_roll_call> call_roll(redis_store& s, bool member);
   /// Fails the test if it does not hold within 10 s.
   static void eventually(const char* what, const std::function<bool()>& holds);
   std::string key() const { return options.prefix + ":{stock:0}"; }

@@ -134,6 +134,26 @@ TEST_P(redis_server_faults, full_one_takes_no_commit_and_is_found_to_have_room_a
   EXPECT_EQ(commit(*opened, batch(1, 2, {{"a", "2"}})), commit_outcome::committed);
 }
 
+TEST_P(redis_server_faults, leases_are_renewed_by_a_full_one_and_asking_is_always_answered) {
+  const auto opened = open();
+  ask("config 1 maxmemory 1000000");
+  const auto renewed = call_roll(*opened, true);
+  const auto seen = call_roll(*opened, false);
+  ask("config 1 maxmemory 0");
+  ask("config 1 min-replicas-to-write 1");
+  const auto refused = call_roll(*opened, true);
+  const auto seen_still = call_roll(*opened, false);
+  ask("config 1 min-replicas-to-write 0");
+  ASSERT_TRUE(renewed->status) << renewed->status.error().detail;
+  EXPECT_EQ(renewed->leases, (std::vector<lease>{{stock_0, 5}}));
+  for (const test_roll_call* asked : {seen.get(), seen_still.get()}) {
+    ASSERT_TRUE(asked->status) << asked->status.error().detail;
+    EXPECT_EQ(asked->leases, renewed->leases);
+  }
+  ASSERT_FALSE(refused->status);
+  EXPECT_NE(refused->status.error().detail.find("NOREPLICAS"), std::string::npos);
+}
+
 TEST_P(redis_server_faults, missing_replicas_and_missing_rights_are_told_and_have_no_effect) {
   const auto opened = open();
   ASSERT_EQ(commit(*opened, batch(0, 1, {{"a", "1"}})), commit_outcome::committed);

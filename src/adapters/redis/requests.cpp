@@ -275,13 +275,17 @@ call_roll::call_roll(roll_call& request, const place& where) : request_(request)
 
 unsigned call_roll::encode(command_writer& out) {
   const unsigned extra = allow(out);
+  if (request_.asking) {
+    out.command("EVALSHA", ask_members_script().digest, "1", where_.key, "", limits::lease_ms);
+    return extra + 1;
+  }
   std::string wanted;
   std::string given_up;
   pack(wanted, request_.wanted);
   pack(given_up, request_.given_up);
   out.command("EVALSHA", roll_call_script().digest, "1", where_.key,
-              fmt::format("{:x}", request_.self.id),
-              fmt::format("{} {}", request_.self.roles, request_.self.name), limits::lease_ms,
+              fmt::format("{:x}", request_.self.id), limits::lease_ms,
+              fmt::format("{} {}", request_.self.roles, request_.self.name),
               request_.leaving ? "1" : "0", wanted, given_up);
   return extra + 1;
 }

@@ -47,7 +47,7 @@ void session::on_connected() {
   greetings_.push_back(greeting::role);
   out.command("ROLE");
   if (expected_ == peer::sentinel) return;
-  for (const script* s : {&commit_script(), &roll_call_script()}) {
+  for (const script* s : all_scripts()) {
     greetings_.push_back(greeting::script);
     out.command("SCRIPT", "LOAD", s->text);
   }
@@ -107,7 +107,7 @@ void session::write(entry& e) {
   command_writer out = connection_->out();
   e.replies_left = 0;
   if (e.op->loading) {
-    for (const script* s : {&commit_script(), &roll_call_script()}) {
+    for (const script* s : all_scripts()) {
       out.command("SCRIPT", "LOAD", s->text);
       ++e.replies_left;
     }

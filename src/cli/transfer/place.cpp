@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "adapters/redis/url.hpp"
-#include "base/random_id.hpp"
 #include "cli/waiting.hpp"
 
 namespace settle::transfer {
@@ -89,8 +88,7 @@ result<scannable_store*> place::open(const std::uint16_t (&partitions)[service_c
 result<void> place::check_unused() {
   if (members_ == nullptr) return {};
   cli::waiting<roll_call> request;
-  request.self.id = random_token();
-  request.leaving = true;  // asks who is there, and joins nobody
+  request.asking = true;
   members_->call(request);
   request.wait();
   if (!request.status) return request.status;
