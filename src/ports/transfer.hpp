@@ -46,8 +46,9 @@ class scannable_store : public store {
  public:
   /// Keys in no particular order. A walk from an empty cursor until more is false has met every key
   /// that was there all the time, exactly once if nothing was committed meanwhile and one server
-  /// answered all calls. A walk that met another number of keys than `total` has to be repeated: a
-  /// cursor means nothing to another server than the one that set it.
+  /// answered all calls. A walk that met another number of keys than `total` has to be repeated,
+  /// and one that ends with unavailable, since another server has the keys now than the one that
+  /// set the cursor.
   virtual void scan(scan_request& request) = 0;
 };
 

@@ -184,6 +184,16 @@ redis_faults::answer redis_faults::read(store& s, const std::vector<std::string>
   return {request.status, request.position.watermark.value, request.values};
 }
 
+std::unique_ptr<test_scan> redis_faults::scan(scannable_store& s, const std::string& cursor) {
+  auto request = std::make_unique<test_scan>();
+  request->partition = stock_0;
+  request->about = 100;
+  request->cursor = cursor;
+  s.scan(*request);
+  request->wait();
+  return request;
+}
+
 std::unique_ptr<test_roll_call> redis_faults::call_roll(redis_store& s, bool member) {
   auto request = std::make_unique<test_roll_call>();
   request->asking = !member;

@@ -105,6 +105,8 @@ class redis_faults : public testing::Test {
     std::vector<stored_value> values;
   };
   static answer read(store& s, const std::vector<std::string>& keys = {});
+  /// A step of a walk, of some 100 keys.
+  static std::unique_ptr<test_scan> scan(scannable_store& s, const std::string& cursor = {});
   /// Member 5 wants the partition; or, without `member`, somebody asks who is there.
   static std::unique_ptr<test_roll_call> call_roll(redis_store& s, bool member);
   /// Fails the test if it does not hold within 10 s.

@@ -94,10 +94,11 @@ class read_values final : public operation {
   const place& where_;
 };
 
-/// By HSCAN, HGET of the position, HLEN; the cursor is the server's.
+/// By HSCAN, HGET of the position, HLEN; the cursor is the server's, and names it.
 class scan_fields final : public operation {
  public:
   scan_fields(scan_request& request, const place& where);
+  void going_to(const endpoint& server) override { server_ = server.text(); }
   unsigned encode(command_writer& out) override;
   void on_reply(const reply& r) override;
   bool next_step() override;
@@ -111,6 +112,9 @@ class scan_fields final : public operation {
 
   scan_request& request_;
   const place& where_;
+  std::string server_;   ///< that was asked last, and so answers
+  std::string former_;   ///< that gave the cursor; empty: at the beginning
+  std::string begin_;    ///< its cursor
   std::string next_;     ///< cursor
   bool placed_ = false;  ///< there is a position
 };
