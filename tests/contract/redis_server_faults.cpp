@@ -261,6 +261,29 @@ TEST_P(redis_server_faults, wrong_password_is_said_at_once) {
   EXPECT_LT(took, milliseconds(2'000));
 }
 
+TEST_P(redis_server_faults, server_with_too_many_clients_is_waited_for) {
+  auto opened = open();
+  EXPECT_TRUE(read(*opened).status);
+  redis_options later = options;
+  later.open_timeout_ms = 300;
+  ask("config 1 maxclients 1");
+  const auto refused = open_redis_store(later);
+  opened.reset();  // and there is one place again
+  eventually("there is room", [&] {
+    try {
+      ask("config 1 maxclients 1000");
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::unavailable) << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find("max number of clients"), std::string::npos)
+      << refused.error().detail;
+  EXPECT_TRUE(open_redis_store(later));
+}
+
 TEST_P(redis_server_faults, nobody_there_is_told_after_the_time_for_opening) {
   options.url = "redis://127.0.0.1:1";
   options.open_timeout_ms = 300;

@@ -75,8 +75,9 @@ void session::on_greeting(const reply& r) {
 error session::greeting_failed(greeting step, const reply& r) const {
   const server_error e = classify(r.text());
   const std::string server = server_.text();
-  if (e.kind == error_kind::not_now)
+  if (e.kind == error_kind::not_now || e.kind == error_kind::not_master) {
     return {errc::unavailable, fmt::format("{}: {}", server, e.text)};
+  }
   switch (step) {
     case greeting::password:
       return {errc::invalid,
