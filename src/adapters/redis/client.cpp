@@ -173,7 +173,6 @@ void client::dispatch(std::unique_ptr<operation> op) {
 
 /// One of our own.
 void client::ask(std::unique_ptr<operation> op) {
-  if (op == nullptr) return;
   op->give_up_ms = steady_ms() + settings_.timeout_ms;
   dispatch(std::move(op));
 }
@@ -279,7 +278,7 @@ void client::on_timer() {
   }
   if (habits_.each_second && now_ms >= next_second_ms_ && !stopping_) {
     next_second_ms_ = now_ms + limits::store_probe_ms;
-    ask(habits_.each_second());
+    for (auto& op : habits_.each_second()) ask(std::move(op));
   }
   if (done()) {
     context_.stop();

@@ -30,11 +30,11 @@ class client final : private node_host {
     std::uint64_t timeout_ms = 0;
     std::size_t lanes = 1;
   };
-  /// What is asked without being submitted; each may return nullptr: nothing.
+  /// What is asked without being submitted.
   struct habits {
     std::function<std::unique_ptr<operation>()> on_connected;  ///< before anything else
     std::function<std::unique_ptr<operation>(const endpoint&)> on_new_server;
-    std::function<std::unique_ptr<operation>()> each_second;
+    std::function<std::vector<std::unique_ptr<operation>>()> each_second;
   };
 
   /// errc::invalid: certificates cannot be read.

@@ -362,9 +362,12 @@ class probe final : public operation {
 
 }  // namespace
 
-std::unique_ptr<operation> make_probe(writability& space) {
-  const place* const where = space.full_place();
-  return where == nullptr ? nullptr : std::make_unique<probe>(*where, space);
+std::vector<std::unique_ptr<operation>> make_probes(writability& space) {
+  std::vector<std::unique_ptr<operation>> probes;
+  for (const place* const where : space.full_places()) {
+    probes.push_back(std::make_unique<probe>(*where, space));
+  }
+  return probes;
 }
 
 }  // namespace settle::redis

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "adapters/redis/operation.hpp"
 #include "adapters/redis/places.hpp"
@@ -135,7 +136,7 @@ class call_roll final : public operation {
   const place& where_;
 };
 
-/// Asks by a commit that cannot fit whether there is room again. nullptr: there is.
-std::unique_ptr<operation> make_probe(writability& space);
+/// Ask by commits that cannot fit whether there is room again where there was none.
+std::vector<std::unique_ptr<operation>> make_probes(writability& space);
 
 }  // namespace settle::redis

@@ -45,7 +45,7 @@ class remote_store final : public redis_store {
         client_(std::move(servers)) {
     client_->adopt({[this] { return describe_again(); },
                     [this](const endpoint& server) { return look_at(server); },
-                    [this] { return make_probe(space_); }});
+                    [this] { return make_probes(space_); }});
   }
 
   const system_description& describe() const noexcept override { return system_; }
