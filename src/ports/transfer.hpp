@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,9 @@
 #include "ports/store.hpp"
 
 namespace settle {
+
+/// Where an import has left each partition; one that is not named has no checkpoint.
+using import_positions = std::map<partition_id, checkpoint_position>;
 
 /// What opening a store may find there. An unfinished import opens in no way.
 enum class opening : std::uint8_t {

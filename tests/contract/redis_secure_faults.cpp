@@ -48,7 +48,8 @@ TEST_F(redis_secure_faults, documented_rights_are_enough) {
       ASSERT_EQ(commit(*importing, batch(0, 1, {{"a", "1"}, {"b", "2"}})),
                 commit_outcome::committed);
       ASSERT_EQ(commit(*importing, batch(1, 2, {{"a", "2"}}, {"b"})), commit_outcome::committed);
-      const auto finished = finish_redis_import(options, importing->describe());
+      const auto finished = finish_redis_import(options, importing->describe(),
+                                                {{stock_0, {.watermark = offset{2}}}});
       ASSERT_TRUE(finished) << finished.error().detail;
     }
     options.mode = opening::existing;

@@ -1,4 +1,6 @@
 // One Redis: it is killed, stopped, emptied, full, changed behind our back, locked.
+#include <optional>
+
 #include "redis_faults.hpp"
 
 namespace settle::contract {
@@ -105,6 +107,30 @@ TEST_P(redis_server_faults, store_that_became_another_systems_is_not_touched) {
   const auto again = open_redis_store(options);
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, errc::incompatible);
+}
+
+TEST_P(redis_server_faults, import_whose_last_commits_are_missing_is_not_finished) {
+  options.mode = opening::import;
+  system_description system;
+  {
+    const auto importing = open();
+    system = importing->describe();
+    ASSERT_EQ(commit(*importing, batch(0, 7)), commit_outcome::committed);
+  }
+  const auto finish = [&](std::uint64_t watermark) {
+    const auto finished =
+        finish_redis_import(options, system, {{stock_0, {.watermark = offset{watermark}}}});
+    return finished ? std::optional<errc>() : finished.error().code;
+  };
+  options.mode = opening::existing;
+  EXPECT_EQ(finish(8), errc::refused);
+  EXPECT_FALSE(open_redis_store(options)) << "it stays unfinished";
+  ask("ask 1 DEL " + key());
+  EXPECT_EQ(finish(7), errc::refused);
+  EXPECT_FALSE(open_redis_store(options));
+  ask("ask 1 HSET " + key() + " '' '7 0 0'");
+  EXPECT_EQ(finish(7), std::nullopt);
+  EXPECT_TRUE(open_redis_store(options));
 }
 
 TEST_P(redis_server_faults, other_partition_counts_are_incompatible) {

@@ -99,12 +99,12 @@ result<void> place::check_unused() {
                            text_, request.members.size(), request.members.size() == 1 ? "" : "es")};
 }
 
-result<void> place::finish_import() {
+result<void> place::finish_import(const import_positions& positions) {
   const system_description made = system();
   members_ = nullptr;
   store_.reset();
   auto finished = embedded_ ? finish_embedded_import(embedded_options_)
-                            : finish_redis_import(redis_options_, made);
+                            : finish_redis_import(redis_options_, made, positions);
   if (finished) importing_ = false;
   return finished;
 }
