@@ -1,5 +1,6 @@
 #include "base/url_text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace settle {
@@ -27,6 +28,48 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     i += 2;
   }
   return decoded;
+}
+
+namespace {
+
+constexpr std::string_view hidden = "***";
+
+/// Also a private key (ssl.key.pem), and what OAUTHBEARER gets its secrets by.
+bool is_secret(std::string_view setting) {
+  auto name = percent_decoded(setting);
+  if (!name) return true;
+  std::ranges::transform(*name, name->begin(), [](char c) {
+    return 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  constexpr std::string_view telling[] = {"password", "passphrase", "secret", ".pem", "bearer"};
+  return std::ranges::any_of(
+      telling, [&](std::string_view word) { return name->find(word) != std::string::npos; });
+}
+
+}  // namespace
+
+std::string without_password(std::string_view url) {
+  // Values of settings may have an @, too; no password has a question mark as it is.
+  std::string_view settings = url;
+  std::string_view place = take_until(settings, '?');
+  std::string shown;
+  const std::size_t scheme = place.find("//");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 2;
+  const std::size_t at = place.rfind('@');
+  if (at != std::string_view::npos && at >= begin) {
+    const std::size_t colon = place.find(':', begin);
+    shown.append(place.substr(0, colon < at ? colon + 1 : begin)).append(hidden);
+    place.remove_prefix(at);
+  }
+  shown.append(place);
+  for (char before = '?'; !settings.empty(); before = '&') {
+    std::string_view value = take_until(settings, '&');
+    const bool is_set = value.find('=') != std::string_view::npos;
+    const std::string_view name = take_until(value, '=');
+    shown.append(1, before).append(name);
+    if (is_set) shown.append("=").append(!value.empty() && is_secret(name) ? hidden : value);
+  }
+  return shown;
 }
 
 std::optional<std::uint64_t> parse_age_ms(std::string_view text) {

@@ -15,6 +15,11 @@ std::string_view take_until(std::string_view& rest, char separator);
 /// RFC 3986, section 2.1. Nothing where a % is not before two hexadecimal digits.
 std::optional<std::string> percent_decoded(std::string_view text);
 
+/// The address as it may be shown, `redis://user:***@host?key_password=***`: without what is before
+/// the @ and behind the first colon there (all of it, if there is none), and without the values of
+/// settings whose names tell of a secret.
+std::string without_password(std::string_view url);
+
 /// Milliseconds: a number and one of Y M D h m s, as RabbitMQ has it; a month has 30 days, a year
 /// 365. Never 0.
 std::optional<std::uint64_t> parse_age_ms(std::string_view text);

@@ -65,7 +65,8 @@ result<std::string> read_file(const import_flags& given, transfer::place& to) {
   if (!totals) return about(given.file, totals.error());
   if (auto written = importer.finish(); !written) return written.error();
   const system_description system = to.system();
-  if (auto finished = to.finish_import(); !finished) return finished.error();
+  const auto finished = to.finish_import(importer.positions());
+  if (!finished) return finished.error();
   return fmt::format("imported into {}: {}, in {:.1f} s\n", to.text(),
                      transfer::summary_text(*totals, system.partitions), teller.seconds());
 }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "base/url_text.hpp"
 #include "cli/brokers.hpp"
 #include "cli/flags.hpp"
 #include "cli/serve/process.hpp"

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "adapters/redis/store.hpp"
-#include "base/random_id.hpp"
 #include "cli/brokers.hpp"
 #include "cli/flags.hpp"
 #include "cli/report/numbers.hpp"
@@ -74,8 +73,7 @@ std::string roles_text(std::uint8_t roles) {
 result<void> ask_members(membership& of, system_status& to,
                          std::map<partition_id, std::uint64_t>& owners) {
   waiting<roll_call> request;
-  request.self.id = random_token();
-  request.leaving = true;
+  request.asking = true;
   of.call(request);
   request.wait();
   if (!request.status) return request.status;

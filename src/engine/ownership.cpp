@@ -98,7 +98,7 @@ void ownership::on_timer() {
   }
   const std::uint64_t now_ms = clock_.steady_ms();
   // The store has forgotten us by now, and somebody else may be at work.
-  if (confirmed_ && now_ms >= confirmed_ms_ + limits::lease_ms) disown_all();
+  if (confirmed_ && now_ms >= confirmed_ms_ + limits::lease_ms) let_lapse();
   if (!under_way_ && !left_ && now_ms >= next_call_ms_) send(now_ms);
 }
 
@@ -128,12 +128,20 @@ void ownership::called() {
   const auto answered = std::move(under_way_);
   const std::uint64_t now_ms = clock_.steady_ms();
   // An answer that took longer than the lease says nothing of now.
-  if (!answered->status || now_ms >= answered->sent_ms + limits::lease_ms) return;
+  const bool late = now_ms >= answered->sent_ms + limits::lease_ms;
+  if (!answered->status) {
+    problem_ = answered->status.error().detail;
+  } else if (late) {
+    problem_ = "the answer took longer than a lease";
+  }
+  if (!answered->status || late) return;
+  problem_.clear();
   if (!confirmed_ && !members_.empty()) patient_until_ms_ = now_ms + limits::lease_ms;
   confirmed_ = true;
   confirmed_ms_ = answered->sent_ms;
   if (answered->leaving) {
     left_ = true;
+    confirmed_ = false;  // and nothing lapses
     return;
   }
   const bool first = members_.empty();
@@ -196,8 +204,10 @@ void ownership::gave_up(partition_id partition, errc why) {
   given_up_.push_back(partition);
 }
 
-void ownership::disown_all() {
+void ownership::let_lapse() {
   confirmed_ = false;
+  spdlog::warn("event=leases_lapsed partitions={} reason=\"{}\"", owned_.size(),
+               problem_.empty() ? "no answer" : problem_);
   for (const partition_id partition : std::exchange(owned_, {})) host_.disown(partition);
 }
 

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/limits.hpp"
@@ -74,7 +75,7 @@ class ownership {
   void send(std::uint64_t now_ms);
   void meet(std::vector<member>&& present, std::uint64_t now_ms);
   void assign();
-  void disown_all();
+  void let_lapse();
 
   membership& membership_;
   ownership_host& host_;
@@ -87,6 +88,7 @@ class ownership {
   std::uint64_t next_call_ms_ = 0;
   std::uint64_t confirmed_ms_ = 0;      ///< when the last call that succeeded was sent
   bool confirmed_ = false;              ///< one succeeded less than a lease ago
+  std::string problem_;                 ///< of the newest call that did not
   std::uint64_t patient_until_ms_ = 0;  ///< members may be missing that are about to call
   std::vector<member> members_;
   std::vector<lease> leases_;

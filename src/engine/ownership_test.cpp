@@ -2,8 +2,11 @@
 #include "engine/ownership.hpp"
 
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "engine/test_host.hpp"
 
@@ -159,6 +162,26 @@ TEST_F(ownership_of_processes, process_without_the_store_stops_when_its_lease_en
   store.away = false;
   pass(500);
   EXPECT_EQ(only.owned.size(), 12U);
+}
+
+TEST_F(ownership_of_processes, leases_that_lapse_are_told_once_with_what_the_store_said) {
+  std::ostringstream told;
+  const auto former = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "captured", std::make_shared<spdlog::sinks::ostream_sink_st>(told)));
+  start(11);
+  start(12);
+  pass(2'000);
+  processes.back()->decides.leave();
+  pass(2'000);
+  EXPECT_EQ(told.str(), "") << "who leaves loses nothing";
+  store.away = true;
+  pass(3'000);
+  spdlog::set_default_logger(former);
+  const std::string words = "event=leases_lapsed partitions=12 reason=\"planted\"";
+  const std::size_t first = told.str().find(words);
+  ASSERT_NE(first, std::string::npos) << told.str();
+  EXPECT_EQ(told.str().find(words, first + 1), std::string::npos) << told.str();
 }
 
 TEST_F(ownership_of_processes, everybody_gets_their_own_back_when_the_store_was_away) {

@@ -40,6 +40,7 @@ class roll_call {
 
   member self;
   bool leaving = false;                ///< no member any more, and no lease is its own
+  bool asking = false;                 ///< who is there, and no more: `self` and the rest is unread
   std::vector<partition_id> wanted;    ///< to be renewed, or taken if nobody holds it
   std::vector<partition_id> given_up;  ///< to be freed if `self` holds it
 
@@ -53,7 +54,7 @@ class membership {
  public:
   virtual ~membership() = default;
   /// A member, and what it holds, is forgotten limits::lease_ms after its last call, by the store's
-  /// own clock.
+  /// own clock. Who only asks is answered by a store that takes no writes, too.
   virtual void call(roll_call& request) = 0;
 };
 

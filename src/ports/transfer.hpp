@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,9 @@
 #include "ports/store.hpp"
 
 namespace settle {
+
+/// Where an import has left each partition; one that is not named has no checkpoint.
+using import_positions = std::map<partition_id, checkpoint_position>;
 
 /// What opening a store may find there. An unfinished import opens in no way.
 enum class opening : std::uint8_t {
@@ -46,8 +50,9 @@ class scannable_store : public store {
  public:
   /// Keys in no particular order. A walk from an empty cursor until more is false has met every key
   /// that was there all the time, exactly once if nothing was committed meanwhile and one server
-  /// answered all calls. A walk that met another number of keys than `total` has to be repeated: a
-  /// cursor means nothing to another server than the one that set it.
+  /// answered all calls. A walk that met another number of keys than `total` has to be repeated,
+  /// and one that ends with unavailable, since another server has the keys now than the one that
+  /// set the cursor.
   virtual void scan(scan_request& request) = 0;
 };
 

@@ -111,7 +111,7 @@ offset store_half::lowest_watermark(partition_id partition, std::uint64_t since_
 }
 
 void store_half::call(roll_call& request, std::uint64_t now_us) {
-  const std::uint64_t self = request.self.id;
+  const std::uint64_t self = request.asking ? 0 : request.self.id;  // 0 is nobody's
   while (!calls_.empty() && calls_.front().at_us + history_us < now_us) calls_.pop_front();
   calls_.push_back({now_us, roll_});
 
@@ -123,7 +123,7 @@ void store_half::call(roll_call& request, std::uint64_t now_us) {
     return l.what.holder == self &&
            (request.leaving || std::ranges::count(request.given_up, l.what.partition) != 0);
   });
-  if (!request.leaving) {
+  if (!request.leaving && !request.asking) {
     const std::uint64_t until_us = now_us + limits::lease_ms * 1'000;
     renew(request.self, until_us);
     for (partition_id wanted : request.wanted) take({wanted, self}, until_us);

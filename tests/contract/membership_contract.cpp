@@ -1,5 +1,7 @@
 #include "membership_contract.hpp"
 
+#include <utility>
+
 #include "base/limits.hpp"
 
 namespace settle::contract {
@@ -22,7 +24,18 @@ std::unique_ptr<test_call> membership_contract::call(std::uint64_t id, const par
   request->wanted = wanted;
   request->given_up = given_up;
   request->leaving = leaving;
-  data_->process(id % 2).call(*request);
+  return finished(std::move(request), id % 2);
+}
+
+std::unique_ptr<test_call> membership_contract::ask() {
+  auto request = std::make_unique<test_call>();
+  request->asking = true;
+  return finished(std::move(request), 0);
+}
+
+std::unique_ptr<test_call> membership_contract::finished(std::unique_ptr<test_call> request,
+                                                         std::size_t process) {
+  data_->process(process).call(*request);
   while (!request->finished()) data_->let_pass(1);
   EXPECT_TRUE(request->status) << request->status.error().detail;
   return request;
@@ -59,6 +72,20 @@ TEST_P(membership_contract, who_leaves_is_gone_with_all_it_held) {
   EXPECT_EQ(left->members, (members{{6, 7}}));
   EXPECT_EQ(left->leases, (leases{{order_300, 6}}));
   EXPECT_EQ(call(6, {order_300, stock_0})->leases, (leases{{order_300, 6}, {stock_0, 6}}));
+}
+
+TEST_P(membership_contract, who_only_asks_sees_all_and_is_nobody) {
+  EXPECT_EQ(ask()->members, (members{}));
+  call(5, {stock_0});
+  call(6, {order_0});
+  for (int i = 0; i < 2; ++i) {
+    const auto seen = ask();
+    EXPECT_EQ(seen->members, (members{{5, 7}, {6, 7}}));
+    EXPECT_EQ(seen->leases, (leases{{order_0, 6}, {stock_0, 5}}));
+  }
+  let_pass(limits::lease_ms + 50);
+  EXPECT_EQ(ask()->members, (members{}));
+  EXPECT_EQ(ask()->leases, (leases{}));
 }
 
 TEST_P(membership_contract, who_is_silent_for_a_lease_is_forgotten) {

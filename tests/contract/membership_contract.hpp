@@ -47,9 +47,13 @@ class membership_contract : public testing::TestWithParam<membership_case> {
   /// Member `id` calls, by way of process id % 2.
   std::unique_ptr<test_call> call(std::uint64_t id, const partitions& wanted = {},
                                   const partitions& given_up = {}, bool leaving = false);
+  /// Somebody asks, by way of process 0.
+  std::unique_ptr<test_call> ask();
   void let_pass(std::uint64_t milliseconds) { data_->let_pass(milliseconds); }
 
  private:
+  std::unique_ptr<test_call> finished(std::unique_ptr<test_call> request, std::size_t process);
+
   std::unique_ptr<membership_under_test> data_;
 };
 

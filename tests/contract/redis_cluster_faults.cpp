@@ -48,6 +48,32 @@ TEST_P(redis_cluster_faults, slot_that_moves_while_committing_loses_and_fails_no
   EXPECT_EQ(read(*opened).watermark, owner.last);
 }
 
+TEST_P(redis_cluster_faults, walk_is_not_continued_by_another_server) {
+  const auto opened = open();
+  std::map<std::string, std::string> puts;
+  for (int i = 0; i < 5'000; ++i) puts["key" + std::to_string(i)] = "x";
+  ASSERT_EQ(commit(*opened, batch(0, 1, puts)), commit_outcome::committed);
+  const auto begun = scan(*opened);
+  ASSERT_TRUE(begun->status) << begun->status.error().detail;
+  ASSERT_TRUE(begun->more);
+  const std::string there = other_master();
+  ask("open " + key() + " " + there);
+  ask("move " + key());
+  // What begins there goes on there, by way of the former server's ASK.
+  const auto begun_there = scan(*opened);
+  ASSERT_TRUE(begun_there->status) << begun_there->status.error().detail;
+  EXPECT_TRUE(scan(*opened, begun_there->cursor)->status);
+  const auto asked = scan(*opened, begun->cursor);
+  ask("close " + key() + " " + there);
+  const auto moved = scan(*opened, begun->cursor);
+  const auto known = scan(*opened, begun->cursor);  // not turned away any more
+  for (const test_scan* step : {asked.get(), moved.get(), known.get()}) {
+    ASSERT_FALSE(step->status) << "followed with the former server's cursor";
+    EXPECT_EQ(step->status.error().code, errc::unavailable);
+    EXPECT_NE(step->status.error().detail.find("begin again"), std::string::npos);
+  }
+}
+
 TEST_P(redis_cluster_faults, killed_masters_commits_are_with_its_replica_and_others_go_on) {
   const auto opened = open();
   // A partition of another server.

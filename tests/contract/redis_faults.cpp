@@ -1,10 +1,13 @@
 #include "redis_faults.hpp"
 
+#include <spdlog/sinks/base_sink.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <mutex>
 
 namespace settle::contract {
 
@@ -43,6 +46,38 @@ std::string control::operator()(const std::string& line) {
   told.pop_back();
   if (!told.starts_with("ok")) throw std::runtime_error(line + ": " + told);
   return told.size() > 3 ? told.substr(3) : "";
+}
+
+class captured_log::lines final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  std::size_t count(const std::string& words) {
+    const std::lock_guard guard(mutex_);
+    return static_cast<std::size_t>(std::ranges::count_if(
+        kept_, [&](const std::string& line) { return line.find(words) != std::string::npos; }));
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    kept_.emplace_back(line.payload.data(), line.payload.size());
+  }
+  void flush_() override {}
+
+  std::vector<std::string> kept_;
+};
+
+captured_log::captured_log()
+    : lines_(std::make_shared<lines>()), former_(spdlog::default_logger()) {
+  auto logger = std::make_shared<spdlog::logger>("captured", lines_);
+  logger->set_level(spdlog::level::warn);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+captured_log::~captured_log() {
+  spdlog::set_default_logger(std::move(former_));
+}
+
+std::size_t captured_log::count(const std::string& words) const {
+  return lines_->count(words);
 }
 
 owner_thread::owner_thread(store& s, partition_id partition)
@@ -147,6 +182,26 @@ redis_faults::answer redis_faults::read(store& s, const std::vector<std::string>
   s.read(request);
   request.wait();
   return {request.status, request.position.watermark.value, request.values};
+}
+
+std::unique_ptr<test_scan> redis_faults::scan(scannable_store& s, const std::string& cursor) {
+  auto request = std::make_unique<test_scan>();
+  request->partition = stock_0;
+  request->about = 100;
+  request->cursor = cursor;
+  s.scan(*request);
+  request->wait();
+  return request;
+}
+
+std::unique_ptr<test_roll_call> redis_faults::call_roll(redis_store& s, bool member) {
+  auto request = std::make_unique<test_roll_call>();
+  request->asking = !member;
+  request->self.id = member ? 5 : 0;
+  if (member) request->wanted = {stock_0};
+  s.call(*request);
+  request->wait();
+  return request;
 }
 
 void redis_faults::eventually(const char* what, const std::function<bool()>& holds) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -27,6 +28,31 @@ class control {
 
  private:
   int socket_;
+};
+
+class test_roll_call final : public roll_call {
+ public:
+  void on_finished() noexcept override { finished_.set_value(); }
+  void wait() { finished_.get_future().wait(); }
+
+ private:
+  std::promise<void> finished_;
+};
+
+/// What is logged while it lives, from warnings on.
+class captured_log {
+ public:
+  captured_log();
+  ~captured_log();
+  captured_log(const captured_log&) = delete;
+  captured_log& operator=(const captured_log&) = delete;
+  bool has(const std::string& words) const { return count(words) > 0; }
+  std::size_t count(const std::string& words) const;
+
+ private:
+  class lines;
+  std::shared_ptr<lines> lines_;
+  std::shared_ptr<spdlog::logger> former_;
 };
 
 /// Commits to one partition as an owner does: after anything but success it reads where the store
@@ -79,6 +105,10 @@ class redis_faults : public testing::Test {
     std::vector<stored_value> values;
   };
   static answer read(store& s, const std::vector<std::string>& keys = {});
+  /// A step of a walk, of some 100 keys.
+  static std::unique_ptr<test_scan> scan(scannable_store& s, const std::string& cursor = {});
+  /// Member 5 wants the partition; or, without `member`, somebody asks who is there.
+  static std::unique_ptr<test_roll_call> call_roll(redis_store& s, bool member);
   /// Fails the test if it does not hold within 10 s.
   static void eventually(const char* what, const std::function<bool()>& holds);
   std::string key() const { return options.prefix + ":{stock:0}"; }

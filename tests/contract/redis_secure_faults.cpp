@@ -6,7 +6,10 @@ namespace {
 
 class redis_secure_faults : public redis_faults {
  protected:
-  redis_secure_faults() { options.open_timeout_ms = 1'000; }
+  redis_secure_faults() {
+    options.open_timeout_ms = 1'000;
+    options.prefix.insert(0, "settle:");  // where the user has rights
+  }
   error failure(const std::string& what, const std::string& by) {
     redis_options wrong = options;
     wrong.url.replace(wrong.url.find(what), what.size(), by);
@@ -31,6 +34,40 @@ TEST_F(redis_secure_faults, the_right_ones_get_in_also_after_a_restart) {
     EXPECT_EQ(owner.lost, 0U);
     EXPECT_TRUE(read(*opened, {"large"}).values[0] == std::string(3'000'000, 'x'));
   }
+}
+
+TEST_F(redis_secure_faults, documented_rights_are_enough) {
+  const captured_log log;
+  options.url.insert(options.url.find('?'), "/1");
+  for (const redis_commit commit_by : {redis_commit::lua, redis_commit::watch}) {
+    options.commit = commit_by;
+    options.prefix += "x";
+    options.mode = opening::import;
+    {
+      const auto importing = open();
+      ASSERT_EQ(commit(*importing, batch(0, 1, {{"a", "1"}, {"b", "2"}})),
+                commit_outcome::committed);
+      ASSERT_EQ(commit(*importing, batch(1, 2, {{"a", "2"}}, {"b"})), commit_outcome::committed);
+      const auto finished = finish_redis_import(options, importing->describe(),
+                                                {{stock_0, {.watermark = offset{2}}}});
+      ASSERT_TRUE(finished) << finished.error().detail;
+    }
+    options.mode = opening::existing;
+    const auto opened = open();
+    EXPECT_EQ(read(*opened, {"a"}).values[0], "2");
+    for (const bool member : {true, false}) {
+      const auto called = call_roll(*opened, member);
+      EXPECT_TRUE(called->status) << called->status.error().detail;
+    }
+    const auto walked = scan(*opened);
+    EXPECT_TRUE(walked->status) << walked->status.error().detail;
+    EXPECT_EQ(walked->entries.size(), 1U);
+    ask("ask 1 CLIENT KILL TYPE normal SKIPME yes");  // who comes back describes the system again
+    eventually("it answers again", [&] { return bool(read(*opened).status); });
+  }
+  EXPECT_FALSE(log.has("NOPERM"));
+  EXPECT_FALSE(log.has("event=store_settings_unknown"));
+  EXPECT_FALSE(log.has("event=store_not_described"));
 }
 
 TEST_F(redis_secure_faults, server_that_nobody_vouches_for_is_not_talked_to) {

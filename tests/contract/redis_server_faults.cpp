@@ -1,4 +1,6 @@
 // One Redis: it is killed, stopped, emptied, full, changed behind our back, locked.
+#include <optional>
+
 #include "redis_faults.hpp"
 
 namespace settle::contract {
@@ -107,6 +109,30 @@ TEST_P(redis_server_faults, store_that_became_another_systems_is_not_touched) {
   EXPECT_EQ(again.error().code, errc::incompatible);
 }
 
+TEST_P(redis_server_faults, import_whose_last_commits_are_missing_is_not_finished) {
+  options.mode = opening::import;
+  system_description system;
+  {
+    const auto importing = open();
+    system = importing->describe();
+    ASSERT_EQ(commit(*importing, batch(0, 7)), commit_outcome::committed);
+  }
+  const auto finish = [&](std::uint64_t watermark) {
+    const auto finished =
+        finish_redis_import(options, system, {{stock_0, {.watermark = offset{watermark}}}});
+    return finished ? std::optional<errc>() : finished.error().code;
+  };
+  options.mode = opening::existing;
+  EXPECT_EQ(finish(8), errc::refused);
+  EXPECT_FALSE(open_redis_store(options)) << "it stays unfinished";
+  ask("ask 1 DEL " + key());
+  EXPECT_EQ(finish(7), errc::refused);
+  EXPECT_FALSE(open_redis_store(options));
+  ask("ask 1 HSET " + key() + " '' '7 0 0'");
+  EXPECT_EQ(finish(7), std::nullopt);
+  EXPECT_TRUE(open_redis_store(options));
+}
+
 TEST_P(redis_server_faults, other_partition_counts_are_incompatible) {
   open();
   options.partitions[1] = 3;
@@ -134,6 +160,26 @@ TEST_P(redis_server_faults, full_one_takes_no_commit_and_is_found_to_have_room_a
   EXPECT_EQ(commit(*opened, batch(1, 2, {{"a", "2"}})), commit_outcome::committed);
 }
 
+TEST_P(redis_server_faults, leases_are_renewed_by_a_full_one_and_asking_is_always_answered) {
+  const auto opened = open();
+  ask("config 1 maxmemory 1000000");
+  const auto renewed = call_roll(*opened, true);
+  const auto seen = call_roll(*opened, false);
+  ask("config 1 maxmemory 0");
+  ask("config 1 min-replicas-to-write 1");
+  const auto refused = call_roll(*opened, true);
+  const auto seen_still = call_roll(*opened, false);
+  ask("config 1 min-replicas-to-write 0");
+  ASSERT_TRUE(renewed->status) << renewed->status.error().detail;
+  EXPECT_EQ(renewed->leases, (std::vector<lease>{{stock_0, 5}}));
+  for (const test_roll_call* asked : {seen.get(), seen_still.get()}) {
+    ASSERT_TRUE(asked->status) << asked->status.error().detail;
+    EXPECT_EQ(asked->leases, renewed->leases);
+  }
+  ASSERT_FALSE(refused->status);
+  EXPECT_NE(refused->status.error().detail.find("NOREPLICAS"), std::string::npos);
+}
+
 TEST_P(redis_server_faults, missing_replicas_and_missing_rights_are_told_and_have_no_effect) {
   const auto opened = open();
   ASSERT_EQ(commit(*opened, batch(0, 1, {{"a", "1"}})), commit_outcome::committed);
@@ -151,6 +197,25 @@ TEST_P(redis_server_faults, missing_replicas_and_missing_rights_are_told_and_hav
   }
   eventually("commits are taken", [&] { return bool(opened->writable()); });
   EXPECT_EQ(commit(*opened, batch(1, 2, {}, {"a"})), commit_outcome::committed);
+}
+
+TEST_P(redis_server_faults, settings_at_risk_or_hidden_are_told_at_the_first_connection) {
+  const captured_log log;
+  ask("config 1 maxmemory-policy allkeys-lru");
+  {
+    const auto opened = open();
+    EXPECT_TRUE(read(*opened).status);  // answered after what was asked before
+  }
+  ask("config 1 maxmemory-policy noeviction");
+  EXPECT_EQ(log.count("event=store_at_risk"), 1U);
+  EXPECT_TRUE(log.has("maxmemory-policy is allkeys-lru"));
+  ask("ask 1 ACL SETUSER default -config|get");
+  {
+    const auto opened = open();
+    EXPECT_TRUE(read(*opened).status);
+  }
+  ask("ask 1 ACL SETUSER default +config|get");
+  EXPECT_TRUE(log.has("event=store_settings_unknown"));
 }
 
 TEST_P(redis_server_faults, large_commit_into_little_room_is_whole_or_nothing) {
@@ -220,6 +285,29 @@ TEST_P(redis_server_faults, wrong_password_is_said_at_once) {
   }
   EXPECT_NE(with.error().detail.find("password"), std::string::npos) << with.error().detail;
   EXPECT_LT(took, milliseconds(2'000));
+}
+
+TEST_P(redis_server_faults, server_with_too_many_clients_is_waited_for) {
+  auto opened = open();
+  EXPECT_TRUE(read(*opened).status);
+  redis_options later = options;
+  later.open_timeout_ms = 300;
+  ask("config 1 maxclients 1");
+  const auto refused = open_redis_store(later);
+  opened.reset();  // and there is one place again
+  eventually("there is room", [&] {
+    try {
+      ask("config 1 maxclients 1000");
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::unavailable) << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find("max number of clients"), std::string::npos)
+      << refused.error().detail;
+  EXPECT_TRUE(open_redis_store(later));
 }
 
 TEST_P(redis_server_faults, nobody_there_is_told_after_the_time_for_opening) {

@@ -2,6 +2,7 @@
 each with a replica."""
 
 import json
+import pathlib
 import re
 import shlex
 import shutil
@@ -14,6 +15,15 @@ from processes import Failed
 SECONDS = 30
 PASSWORD = "se:cret/@"
 URL_PASSWORD = "se%3Acret%2F%40"
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "redis.md"
+
+
+def documented_rights():
+    """What a user needs: the tests show that it is enough."""
+    found = re.search(r"^The user needs `([^`]+)`", DOCUMENT.read_text(), re.MULTILINE)
+    if not found:
+        raise Failed(f"{DOCUMENT} does not say what a user needs")
+    return " ".join(found[1].split())
 
 
 class Refused(Exception):
@@ -227,7 +237,7 @@ class Standalone(Redis):
         return [f"tls-port {self.ports[0]}", f"port {self.plain_port}", "tls-auth-clients no",
                 f"tls-cert-file {self.file('server.crt')}", f"tls-key-file {self.file('server.key')}",
                 f"tls-ca-cert-file {self.file('ca.crt')}", f'requirepass "{PASSWORD}"',
-                f'user settle on ">{PASSWORD}" ~* &* +@all']
+                f'user settle on ">{PASSWORD}" {documented_rights()}']
 
     def file(self, name):
         return self.workplace.directory / name

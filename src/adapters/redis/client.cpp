@@ -129,6 +129,10 @@ void client::adopt(habits h) {
   std::promise<void> done;
   asio::post(context_, [&] {
     habits_ = std::move(h);
+    // Who opened the store asked a server already, so that is ready, and gets no on_ready again.
+    for (node* const one : servers_->nodes()) {
+      if (one->ready()) greet(*one);
+    }
     done.set_value();
   });
   done.get_future().wait();
@@ -145,6 +149,11 @@ void client::refuse_all(const error& why) {
 }
 
 // The thread's own.
+
+void client::greet(node& n) {
+  if (!habits_.on_new_server || std::exchange(n.greeted, true)) return;
+  n.send(habits_.on_new_server(n.server()));
+}
 
 void client::take_submitted() {
   {
@@ -164,7 +173,6 @@ void client::dispatch(std::unique_ptr<operation> op) {
 
 /// One of our own.
 void client::ask(std::unique_ptr<operation> op) {
-  if (op == nullptr) return;
   op->give_up_ms = steady_ms() + settings_.timeout_ms;
   dispatch(std::move(op));
 }
@@ -186,9 +194,7 @@ void client::on_ready(node& n) {
   ++epoch_;
   spdlog::info("event=store_connected server={} epoch={}", n.server().text(), epoch_.load());
   if (habits_.on_connected) ask(habits_.on_connected());
-  if (habits_.on_new_server && !std::exchange(n.greeted, true)) {
-    n.send(habits_.on_new_server(n.server()));
-  }
+  greet(n);
   n.told_lost = false;
   servers_->on_ready(n);
   note_reachable();
@@ -272,7 +278,7 @@ void client::on_timer() {
   }
   if (habits_.each_second && now_ms >= next_second_ms_ && !stopping_) {
     next_second_ms_ = now_ms + limits::store_probe_ms;
-    ask(habits_.each_second());
+    for (auto& op : habits_.each_second()) ask(std::move(op));
   }
   if (done()) {
     context_.stop();

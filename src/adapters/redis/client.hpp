@@ -30,11 +30,11 @@ class client final : private node_host {
     std::uint64_t timeout_ms = 0;
     std::size_t lanes = 1;
   };
-  /// What is asked without being submitted; each may return nullptr: nothing.
+  /// What is asked without being submitted.
   struct habits {
     std::function<std::unique_ptr<operation>()> on_connected;  ///< before anything else
     std::function<std::unique_ptr<operation>(const endpoint&)> on_new_server;
-    std::function<std::unique_ptr<operation>()> each_second;
+    std::function<std::vector<std::unique_ptr<operation>>()> each_second;
   };
 
   /// errc::invalid: certificates cannot be read.
@@ -64,6 +64,7 @@ class client final : private node_host {
   void on_turned_away(node& n, std::unique_ptr<operation> op, const server_error& e) override;
   void on_unanswered(std::unique_ptr<operation> op, const error& why) override;
 
+  void greet(node& n);
   void take_submitted();
   void dispatch(std::unique_ptr<operation> op);
   void ask(std::unique_ptr<operation> op);

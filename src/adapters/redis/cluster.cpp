@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "adapters/redis/cluster_map.hpp"
 #include "adapters/redis/layout.hpp"
@@ -33,6 +34,11 @@ class cluster final : public topology {
   }
   void on_ready(node& n) override {
     if (doubt_) ask(n);
+  }
+  std::vector<node*> nodes() override {
+    std::vector<node*> all;
+    for (const auto& [server, one] : nodes_) all.push_back(one.get());
+    return all;
   }
   void on_doubt() override { doubt_ = true; }
 

@@ -32,6 +32,7 @@ bool node::idle() const noexcept {
 
 void node::send(std::unique_ptr<operation> op) {
   CHECK(ready(), "operations go to connected servers");
+  op->going_to(server_);
   if (!op->alone) return main_->send(std::move(op));
   alone_.push_back(std::move(op));
   feed_lanes();

@@ -31,6 +31,8 @@ class operation {
   virtual void on_error(const server_error& e) = 0;
   /// It ended without an answer; the effect is unknown.
   virtual void on_unanswered(const error& why) = 0;
+  /// The server that is asked from now on.
+  virtual void going_to(const endpoint& /*server*/) {}
   /// The next encode() begins anew.
   virtual void restart() {}
 

@@ -275,13 +275,17 @@ call_roll::call_roll(roll_call& request, const place& where) : request_(request)
 
 unsigned call_roll::encode(command_writer& out) {
   const unsigned extra = allow(out);
+  if (request_.asking) {
+    out.command("EVALSHA", ask_members_script().digest, "1", where_.key, "", limits::lease_ms);
+    return extra + 1;
+  }
   std::string wanted;
   std::string given_up;
   pack(wanted, request_.wanted);
   pack(given_up, request_.given_up);
   out.command("EVALSHA", roll_call_script().digest, "1", where_.key,
-              fmt::format("{:x}", request_.self.id),
-              fmt::format("{} {}", request_.self.roles, request_.self.name), limits::lease_ms,
+              fmt::format("{:x}", request_.self.id), limits::lease_ms,
+              fmt::format("{} {}", request_.self.roles, request_.self.name),
               request_.leaving ? "1" : "0", wanted, given_up);
   return extra + 1;
 }
@@ -358,9 +362,12 @@ class probe final : public operation {
 
 }  // namespace
 
-std::unique_ptr<operation> make_probe(writability& space) {
-  const place* const where = space.full_place();
-  return where == nullptr ? nullptr : std::make_unique<probe>(*where, space);
+std::vector<std::unique_ptr<operation>> make_probes(writability& space) {
+  std::vector<std::unique_ptr<operation>> probes;
+  for (const place* const where : space.full_places()) {
+    probes.push_back(std::make_unique<probe>(*where, space));
+  }
+  return probes;
 }
 
 }  // namespace settle::redis

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "adapters/redis/operation.hpp"
 #include "adapters/redis/places.hpp"
@@ -94,10 +95,11 @@ class read_values final : public operation {
   const place& where_;
 };
 
-/// By HSCAN, HGET of the position, HLEN; the cursor is the server's.
+/// By HSCAN, HGET of the position, HLEN; the cursor is the server's, and names it.
 class scan_fields final : public operation {
  public:
   scan_fields(scan_request& request, const place& where);
+  void going_to(const endpoint& server) override { server_ = server.text(); }
   unsigned encode(command_writer& out) override;
   void on_reply(const reply& r) override;
   bool next_step() override;
@@ -111,6 +113,9 @@ class scan_fields final : public operation {
 
   scan_request& request_;
   const place& where_;
+  std::string server_;   ///< that was asked last, and so answers
+  std::string former_;   ///< that gave the cursor; empty: at the beginning
+  std::string begin_;    ///< its cursor
   std::string next_;     ///< cursor
   bool placed_ = false;  ///< there is a position
 };
@@ -131,7 +136,7 @@ class call_roll final : public operation {
   const place& where_;
 };
 
-/// Asks by a commit that cannot fit whether there is room again. nullptr: there is.
-std::unique_ptr<operation> make_probe(writability& space);
+/// Ask by commits that cannot fit whether there is room again where there was none.
+std::vector<std::unique_ptr<operation>> make_probes(writability& space);
 
 }  // namespace settle::redis

@@ -5,6 +5,7 @@
 
 #include "adapters/redis/layout.hpp"
 #include "adapters/redis/requests.hpp"
+#include "base/url_text.hpp"
 
 namespace settle::redis {
 
@@ -12,6 +13,9 @@ scan_fields::scan_fields(scan_request& request, const place& where)
     : request_(request), where_(where) {
   slot = where.slot;
   repeatable = true;
+  std::string_view server = request.cursor;
+  begin_ = take_until(server, ' ');
+  former_ = server;
 }
 
 unsigned scan_fields::encode(command_writer& out) {
@@ -21,8 +25,7 @@ unsigned scan_fields::encode(command_writer& out) {
   request_.position = {};
   placed_ = false;
   unsigned replies = allow(out);
-  out.command("HSCAN", where_.key,
-              request_.cursor.empty() ? "0" : std::string_view(request_.cursor), "COUNT",
+  out.command("HSCAN", where_.key, begin_.empty() ? "0" : std::string_view(begin_), "COUNT",
               std::uint64_t{request_.about});
   replies += 1 + allow(out);
   out.command("HGET", where_.key, position_field);
@@ -70,9 +73,17 @@ void scan_fields::take_position(std::string_view text) {
 }
 
 bool scan_fields::next_step() {
+  // Each has a seed of its own for its hashes, so the walk would miss some fields and meet others
+  // again. Who the answer came from counts: a slot on its way is first asked for where it was.
+  if (!former_.empty() && former_ != server_) {
+    fail(errc::unavailable,
+         fmt::format("it moved from {} to {} while it was read: begin again", former_, server_));
+    request_.on_finished();
+    return false;
+  }
   if (placed_ && request_.total) --*request_.total;
   request_.more = next_ != "0";
-  request_.cursor = std::move(next_);
+  request_.cursor = fmt::format("{} {}", next_, server_);
   request_.on_finished();
   return false;
 }

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <initializer_list>
+#include <utility>
+
 #include "base/check.hpp"
 
 namespace settle::redis {
@@ -29,9 +32,8 @@ return 1
 // A member is a field: until when, its roles and name, and what it holds. An end that is further
 // away than the time to live was written by another server's clock, before a failover: it says
 // nothing.
-constexpr std::string_view roll_call_text = R"(#!lua
-local key, self, roles, ttl = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
-local leaving, wanted, given_up = ARGV[4] == '1', ARGV[5], ARGV[6]
+constexpr std::string_view members_text = R"(
+local key, self, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = redis.call('HGETALL', key)
@@ -50,6 +52,12 @@ for i = 1, #known, 2 do
     for p = 1, #holds, 3 do taken[string.sub(holds, p, p + 2)] = true end
   end
 end
+)";
+
+// Leases are a few bytes that others wait for, also while there is no room for commits.
+constexpr std::string_view roll_call_head = "#!lua flags=allow-oom";
+constexpr std::string_view roll_call_text = R"(
+local roles, leaving, wanted, given_up = ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6]
 if #gone > 0 then redis.call('HDEL', key, unpack(gone, 1, math.min(#gone, 7000))) end
 if leaving then
   redis.call('HDEL', key, self)
@@ -76,12 +84,20 @@ answer[#answer + 1] = mine
 return answer
 )";
 
-script make(std::string_view text) {
+// Whatever keeps a server from writing, it still tells who is there.
+constexpr std::string_view ask_members_head = "#!lua flags=no-writes";
+constexpr std::string_view ask_members_text = R"(
+return answer
+)";
+
+script make(std::initializer_list<std::string_view> parts) {
+  std::string text;
+  for (const std::string_view part : parts) text += part;
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   const int done = EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha1(), nullptr);
   CHECK(done == 1, "SHA-1 is there");
-  script made{text, {}};
+  script made{std::move(text), {}};
   for (unsigned i = 0; i < size; ++i) made.digest += fmt::format("{:02x}", digest[i]);
   return made;
 }
@@ -89,13 +105,22 @@ script make(std::string_view text) {
 }  // namespace
 
 const script& commit_script() {
-  static const script known = make(commit_text);
+  static const script known = make({commit_text});
   return known;
 }
 
 const script& roll_call_script() {
-  static const script known = make(roll_call_text);
+  static const script known = make({roll_call_head, members_text, roll_call_text});
   return known;
+}
+
+const script& ask_members_script() {
+  static const script known = make({ask_members_head, members_text, ask_members_text});
+  return known;
+}
+
+std::array<const script*, 3> all_scripts() {
+  return {&commit_script(), &roll_call_script(), &ask_members_script()};
 }
 
 }  // namespace settle::redis

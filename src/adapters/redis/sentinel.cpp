@@ -121,6 +121,9 @@ class sentinels final : public topology {
   node* find(const endpoint&) override { return nullptr; }
   void on_moved(std::uint16_t, const endpoint&) override {}
   void on_ready(node&) override {}
+  std::vector<node*> nodes() override {
+    return master_ == nullptr ? std::vector<node*>{} : std::vector<node*>{master_.get()};
+  }
   void on_doubt() override {}
   void on_timer(std::uint64_t now_ms) override {
     const std::uint64_t poll_ms = complete() ? usual_poll_ms : urgent_poll_ms;

@@ -30,6 +30,9 @@ constexpr std::array<std::pair<std::string_view, error_kind>, 17> kinds = {{
     {"EXECABORT", error_kind::other},
 }};
 
+/// It has no code of its own, and goes on differently in a cluster.
+constexpr std::string_view no_room_for_clients = "ERR max number of clients";
+
 /// `SLOT HOST:PORT`; a host may be missing or `?`, which means the one that answered.
 bool parse_target(std::string_view text, server_error& into) {
   const std::size_t space = text.find(' ');
@@ -59,6 +62,7 @@ server_error classify(std::string_view error_reply) {
   for (const auto& [name, kind] : kinds) {
     if (code == name) found.kind = kind;
   }
+  if (error_reply.starts_with(no_room_for_clients)) found.kind = error_kind::not_now;
   if (found.kind == error_kind::moved || found.kind == error_kind::ask) {
     if (!parse_target(error_reply.substr(std::min(code.size() + 1, error_reply.size())), found)) {
       found.kind = error_kind::other;

@@ -36,6 +36,10 @@ TEST(server_error, what_is_to_be_done) {
   const std::map<const char*, error_kind> known = {
       {"TRYAGAIN Multiple keys request during rehashing of slot", error_kind::not_now},
       {"CLUSTERDOWN Hash slot not served", error_kind::not_now},
+      {"ERR max number of clients reached", error_kind::not_now},
+      {"ERR max number of clients + cluster connections reached", error_kind::not_now},
+      {"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+       error_kind::not_master},
       {"LOADING Redis is loading the dataset in memory", error_kind::not_now},
       {"READONLY You can't write against a read only replica.", error_kind::not_master},
       {"NOSCRIPT No matching script. Please use EVAL.", error_kind::no_script},

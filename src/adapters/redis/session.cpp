@@ -47,7 +47,7 @@ void session::on_connected() {
   greetings_.push_back(greeting::role);
   out.command("ROLE");
   if (expected_ == peer::sentinel) return;
-  for (const script* s : {&commit_script(), &roll_call_script()}) {
+  for (const script* s : all_scripts()) {
     greetings_.push_back(greeting::script);
     out.command("SCRIPT", "LOAD", s->text);
   }
@@ -75,8 +75,9 @@ void session::on_greeting(const reply& r) {
 error session::greeting_failed(greeting step, const reply& r) const {
   const server_error e = classify(r.text());
   const std::string server = server_.text();
-  if (e.kind == error_kind::not_now)
+  if (e.kind == error_kind::not_now || e.kind == error_kind::not_master) {
     return {errc::unavailable, fmt::format("{}: {}", server, e.text)};
+  }
   switch (step) {
     case greeting::password:
       return {errc::invalid,
@@ -107,7 +108,7 @@ void session::write(entry& e) {
   command_writer out = connection_->out();
   e.replies_left = 0;
   if (e.op->loading) {
-    for (const script* s : {&commit_script(), &roll_call_script()}) {
+    for (const script* s : all_scripts()) {
       out.command("SCRIPT", "LOAD", s->text);
       ++e.replies_left;
     }

@@ -12,6 +12,7 @@ class standalone final : public topology {
   node* find(const endpoint&) override { return nullptr; }
   void on_moved(std::uint16_t, const endpoint&) override {}
   void on_ready(node&) override {}
+  std::vector<node*> nodes() override { return {&node_}; }
   void on_doubt() override {}
   void on_timer(std::uint64_t now_ms) override { node_.on_timer(now_ms); }
   bool complete() override { return node_.ready(); }

@@ -45,7 +45,7 @@ class remote_store final : public redis_store {
         client_(std::move(servers)) {
     client_->adopt({[this] { return describe_again(); },
                     [this](const endpoint& server) { return look_at(server); },
-                    [this] { return make_probe(space_); }});
+                    [this] { return make_probes(space_); }});
   }
 
   const system_description& describe() const noexcept override { return system_; }
@@ -208,16 +208,40 @@ result<system_description> described_as(const redis_options& options, const std:
   return *system;
 }
 
-/// Waits for the answer to a question about the description.
+/// Waits for the answer to a command about one key.
 result<described> ask(client& servers, const redis_options& options,
                       std::vector<std::string> words) {
   std::promise<result<described>> answer;
+  const std::uint16_t slot = slot_of(words.at(1));
   auto asked = std::make_unique<question>(
       std::move(words), [&answer](const reply& r) { answer.set_value(description_in(r)); },
       [&answer](const error& why) { answer.set_value(why); });
-  asked->slot = make_place(system_key(options.prefix)).slot;
+  asked->slot = slot;
   servers.submit_patiently(std::move(asked), options.open_timeout_ms);
   return answer.get_future().get();
+}
+
+result<void> compare_positions(client& servers, const redis_options& options,
+                               const system_description& system,
+                               const import_positions& positions) {
+  for (std::size_t s = 0; s < service_count; ++s) {
+    for (std::uint16_t i = 0; i < system.partitions[s]; ++i) {
+      const partition_id partition{static_cast<service>(s), i};
+      const auto left = positions.find(partition);
+      const std::string wanted =
+          position_text(left == positions.end() ? checkpoint_position{} : left->second);
+      const std::string key = partition_key(options.prefix, partition);
+      const auto there = ask(servers, options, {"HGET", key, std::string(position_field)});
+      if (!there) return there.error();
+      if (there->value_or("") == wanted) continue;
+      return error{errc::refused,
+                   fmt::format("{} is at '{}', but the import left it at '{}': its server was "
+                               "replaced by one that lacks the last commits, or somebody else "
+                               "wrote there",
+                               key, there->value_or(""), wanted)};
+    }
+  }
+  return {};
 }
 
 result<std::unique_ptr<client>> connect(const redis_options& options) {
@@ -258,7 +282,8 @@ result<std::unique_ptr<redis_store>> open_redis_store(const redis_options& optio
       std::make_unique<remote_store>(options, *system, std::move(*servers)));
 }
 
-result<void> finish_redis_import(const redis_options& options, const system_description& system) {
+result<void> finish_redis_import(const redis_options& options, const system_description& system,
+                                 const import_positions& positions) {
   using namespace redis;
   auto servers = connect(options);
   if (!servers) return servers.error();
@@ -269,6 +294,7 @@ result<void> finish_redis_import(const redis_options& options, const system_desc
     return error{errc::invalid, fmt::format("{} is '{}', which is not this import", key,
                                             there->value_or("missing"))};
   }
+  if (auto same = compare_positions(**servers, options, system, positions); !same) return same;
   const auto before = ask(**servers, options, {"SET", key, description_text(system), "XX", "GET"});
   if (!before) return before.error();
   return {};

@@ -64,7 +64,10 @@ class redis_store : public scannable_store, public membership {
 result<std::unique_ptr<redis_store>> open_redis_store(const redis_options& options);
 
 /// The store that was opened for an import is complete, and has ended: from now on it is a system
-/// like any other. Errors: invalid (this import is not there), unavailable.
-result<void> finish_redis_import(const redis_options& options, const system_description& system);
+/// like any other. `positions` are those of its last commits; they are compared with what is there,
+/// since a replica that was promoted meanwhile may lack some, and no log has them.
+/// Errors: invalid (this import is not there), refused (other positions), unavailable.
+result<void> finish_redis_import(const redis_options& options, const system_description& system,
+                                 const import_positions& positions);
 
 }  // namespace settle

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "adapters/redis/environment.hpp"
 #include "adapters/redis/node.hpp"
@@ -24,6 +25,8 @@ class topology {
   /// As a server said it in MOVED.
   virtual void on_moved(std::uint16_t slot, const endpoint& server) = 0;
   virtual void on_ready(node& n) = 0;
+  /// All that are known, ready or not.
+  virtual std::vector<node*> nodes() = 0;
   /// Who has the data is to be asked anew.
   virtual void on_doubt() = 0;
   virtual void on_timer(std::uint64_t now_ms) = 0;

@@ -17,6 +17,8 @@ namespace {
 
 /// Clocks of several machines differ.
 constexpr std::uint64_t margin_ms = 2'000;
+/// What one that is ahead wrote must not hide what others write behind it.
+constexpr std::uint64_t well_past_ms = 60'000;
 
 result<stored_value> read_one(store& from, partition_id partition, std::string key) {
   cli::waiting<read_request> request;
@@ -172,7 +174,7 @@ result<std::vector<event>> read_events(log_excerpts& log, const order_history& h
                                        const entity_id& id, const attempt& of) {
   const std::uint64_t from_ms = of.started_ms - std::min(of.started_ms, margin_ms);
   const std::uint64_t until_ms =
-      of.finished_ms == 0 ? UINT64_MAX : std::max(of.started_ms, of.finished_ms) + margin_ms;
+      of.finished_ms == 0 ? UINT64_MAX : std::max(of.started_ms, of.finished_ms) + well_past_ms;
   std::set<partition_id> partitions = {history.partition};
   for (const attempt_step& step : of.steps) partitions.insert(partition_of_step(step));
 

@@ -61,5 +61,28 @@ TEST(order_history, events_of_one_millisecond_are_told_causes_first) {
             (std::vector<std::string>{"checkout", "charge", "charged", "reserve", "reserved"}));
 }
 
+TEST(order_history, fast_clock_hides_nothing_and_reading_ends_well_past_the_end) {
+  const entity_id order = *entity_id::parse("0");
+  written_log log;
+  log.write(order_0, order_0, body::checkout{order}, began_ms);
+  log.write(payment_0, order_0, body::charged{operation, {}}, began_ms + 10'000);
+  log.write(stock_0, order_0, body::reserved{operation, {}}, began_ms + 1);
+  log.write(payment_0, order_0, body::charged{{0, 8}, {}}, began_ms + 100'000);
+  log.write(payment_0, order_0, body::refunded{operation}, began_ms + 2);
+
+  order_history history;
+  history.partition = order_0;
+  attempt of;
+  of.number = operation.number;
+  of.started_ms = began_ms;
+  of.finished_ms = began_ms + 5;
+  const auto events = read_events(log, history, order, of);
+
+  ASSERT_TRUE(events);
+  ASSERT_EQ(events->size(), 3U);
+  EXPECT_TRUE((*events)[1].what.starts_with("reserved")) << (*events)[1].what;
+  EXPECT_TRUE((*events)[2].what.starts_with("charged")) << (*events)[2].what;
+}
+
 }  // namespace
 }  // namespace settle::inspect

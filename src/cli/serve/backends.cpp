@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "adapters/embedded/log.hpp"
+#include "base/url_text.hpp"
 #include "cli/brokers.hpp"
 #include "cli/serve/log_trimmer.hpp"
 #include "cli/serve/retention_guard.hpp"
@@ -137,15 +138,6 @@ result<backends> open_shared(const backend_options& options, const stop_wait& wa
 
 result<backends> open_backends(const backend_options& options, const stop_wait& wait) {
   return options.shared() ? open_shared(options, wait) : open_embedded(options);
-}
-
-std::string without_password(const std::string& url) {
-  const std::size_t begin = url.find("//");
-  const std::size_t end = url.rfind('@');
-  if (begin == std::string::npos || end == std::string::npos || end < begin) return url;
-  const std::size_t colon = url.find(':', begin);
-  if (colon == std::string::npos || colon > end) return url;
-  return url.substr(0, colon + 1) + "***" + url.substr(end);
 }
 
 void append_metric(std::string& out, std::string_view name, std::string_view kind,

@@ -42,9 +42,6 @@ using stop_wait = std::function<bool(std::chrono::milliseconds)>;
 /// do.
 result<backends> open_backends(const backend_options& options, const stop_wait& wait);
 
-/// The URL as it may be shown: `redis://user:***@host`.
-std::string without_password(const std::string& url);
-
 /// One metric in Prometheus' text format.
 void append_metric(std::string& out, std::string_view name, std::string_view kind,
                    std::string_view help, std::uint64_t value);

@@ -266,4 +266,12 @@ result<void> importer::finish() {
   return settle_round();
 }
 
+import_positions importer::positions() const {
+  import_positions all;
+  for (const auto& of : targets_) {
+    for (const auto& one : of) all[one->id] = one->position;
+  }
+  return all;
+}
+
 }  // namespace settle::transfer

@@ -39,6 +39,8 @@ class importer final : public shop_reader {
 
   /// The file was read to its end: writes the rest, and with it what makes partitions complete.
   result<void> finish();
+  /// Of what was handed over.
+  import_positions positions() const;
 
  private:
   struct target;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "adapters/redis/url.hpp"
-#include "base/random_id.hpp"
 #include "cli/waiting.hpp"
 
 namespace settle::transfer {
@@ -89,8 +88,7 @@ result<scannable_store*> place::open(const std::uint16_t (&partitions)[service_c
 result<void> place::check_unused() {
   if (members_ == nullptr) return {};
   cli::waiting<roll_call> request;
-  request.self.id = random_token();
-  request.leaving = true;  // asks who is there, and joins nobody
+  request.asking = true;
   members_->call(request);
   request.wait();
   if (!request.status) return request.status;
@@ -101,12 +99,12 @@ result<void> place::check_unused() {
                            text_, request.members.size(), request.members.size() == 1 ? "" : "es")};
 }
 
-result<void> place::finish_import() {
+result<void> place::finish_import(const import_positions& positions) {
   const system_description made = system();
   members_ = nullptr;
   store_.reset();
   auto finished = embedded_ ? finish_embedded_import(embedded_options_)
-                            : finish_redis_import(redis_options_, made);
+                            : finish_redis_import(redis_options_, made, positions);
   if (finished) importing_ = false;
   return finished;
 }

@@ -28,8 +28,8 @@ class place final : public import_place {
   /// Errors: in_use: some process is alive that works on this system. The embedded store belongs to
   /// one process anyway.
   result<void> check_unused();
-  /// The import is complete. Ends the store.
-  result<void> finish_import();
+  /// The import is complete, and left the partitions there. Ends the store.
+  result<void> finish_import(const import_positions& positions);
 
   /// What a failed import leaves behind, and what to do about it; empty: nothing.
   std::string unfinished_note() const;
