@@ -162,7 +162,8 @@ TEST_P(redis_server_faults, full_one_takes_no_commit_and_is_found_to_have_room_a
 
 TEST_P(redis_server_faults, leases_are_renewed_by_a_full_one_and_asking_is_always_answered) {
   const auto opened = open();
-  ask("config 1 maxmemory 1000000");
+  ask("config 1 maxmemory 1");
+  EXPECT_EQ(commit(*opened, batch(0, 1)), commit_outcome::no_space);
   const auto renewed = call_roll(*opened, true);
   const auto seen = call_roll(*opened, false);
   ask("config 1 maxmemory 0");
