@@ -400,7 +400,8 @@ void refuse_connection(std::shared_ptr<connection_lane> lane, connection_socket 
                        std::function<void()> on_end) {
   connection::refuse(
       std::make_unique<connection>(std::move(lane), std::move(socket), std::move(on_end)),
-      {problem_code::too_many_connections, "This gateway has as many connections as it may have",
+      {problem_code::too_many_connections,
+       "This gateway has as many connections as it may have",
        {}});
 }
 

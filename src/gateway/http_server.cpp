@@ -150,7 +150,8 @@ asio::awaitable<void> http_server::accept_connections() {
         shared->tell_when_empty();
       };
       try {
-        (refused ? refuse_connection : serve_connection)(std::move(target), std::move(moved), ended);
+        (refused ? refuse_connection : serve_connection)(std::move(target), std::move(moved),
+                                                         ended);
       } catch (const std::exception& lost) {
         // Out of memory, most likely: this connection is lost, others are accepted.
         spdlog::error("a connection is closed: {}", lost.what());

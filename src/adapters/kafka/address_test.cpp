@@ -50,8 +50,8 @@ TEST(kafka_address, dotted_names_go_to_the_library_unless_promises_depend_on_the
 TEST(kafka_address, own_choice_of_a_protocol_is_kept) {
   const auto parsed = parse_address("kafka://h?security.protocol=SASL_SSL&sasl.mechanism=GSSAPI");
   ASSERT_TRUE(parsed) << parsed.error().detail;
-  const std::vector<std::pair<std::string, std::string>> given = {
-      {"security.protocol", "SASL_SSL"}, {"sasl.mechanism", "GSSAPI"}};
+  const std::vector<std::pair<std::string, std::string>> given = {{"security.protocol", "SASL_SSL"},
+                                                                  {"sasl.mechanism", "GSSAPI"}};
   EXPECT_EQ(parsed->settings, given);
   for (const char* url : {"kafka://me:x@h?security.protocol=SASL_SSL",
                           "kafka://h?tls=on&security.protocol=SASL_SSL"}) {

@@ -163,8 +163,8 @@ void sender::replace(std::uint64_t now_ms) {
   if (!made) return health_.failed(made.error().detail);
   replace_ms_ = 0;
   made_ms_ = now_ms;
-  spdlog::warn("event=kafka_producer_replaced topic={} reason=\"{}\"",
-               topic_name(address_, topic_), why_);
+  spdlog::warn("event=kafka_producer_replaced topic={} reason=\"{}\"", topic_name(address_, topic_),
+               why_);
   counters_.remade.fetch_add(1, std::memory_order_relaxed);
   const std::unique_lock lock(mutex_);
   std::swap(producer_, *made);

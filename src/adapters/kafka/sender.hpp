@@ -6,9 +6,9 @@
 //
 // A producer that librdkafka gives up (a broker contradicts what it believes), or that gets nothing
 // confirmed for seconds while the cluster answers, is replaced by a new one, when the last requests
-// of the old one are answered: what it had not sent is dropped, and so is what comes meanwhile. Only
-// a broker that answers none of them for seconds, and then goes on, can still store records of the
-// old one behind newer ones.
+// of the old one are answered: what it had not sent is dropped, and so is what comes meanwhile.
+// Only a broker that answers none of them for seconds, and then goes on, can still store records of
+// the old one behind newer ones.
 //
 // Concurrency: any thread; poll() one at a time.
 #pragma once

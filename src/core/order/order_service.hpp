@@ -67,7 +67,7 @@ class order_service {
 
   workspace& work_;
   open_operations operations_;
-  std::string bytes_;              ///< of an order that is written, kept for its memory
+  std::string bytes_;  ///< of an order that is written, kept for its memory
   /// Gateways that asked first for what a price query is for now, the oldest first. Not in the
   /// checkpoint: after a crash they ask again, or are gone.
   std::deque<std::pair<operation_id, waiting_request>> also_waiting_;
