@@ -33,12 +33,8 @@ class connection final : public http_waiter, public lane_member {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// Each goes on until it waits or ends.
-  static void serve(owner self) { run(std::move(self), step::begin); }
-  static void refuse(owner self, problem why) {
-    self->reader_.refuse(std::move(why));
-    run(std::move(self), step::refuse);
-  }
+  /// Goes on until it waits or ends.
+  static void run(owner self) { run(std::move(self), step::begin); }
 
   void answered(std::unique_ptr<http_waiter> self, std::exception_ptr failure) override;
   void sweep(clock::time_point now) override;
@@ -98,7 +94,6 @@ class connection final : public http_waiter, public lane_member {
   bool answer_now();
   void fail(const char* why);
   bool flush_now();
-  void forget_sent();
   void choose_read_deadline();
   void read_some(owner& self, std::span<char> into, completion::member then);
   void wait_until(time_point deadline) noexcept {
@@ -340,18 +335,12 @@ bool connection::flush_now() {
     if (failure == asio::error::would_block) return false;
     if (failure) broken_ = true;
     if (sent == out_.size()) {
-      forget_sent();
+      out_.clear();
     } else {
       out_.erase(0, sent);
     }
   }
   return true;
-}
-
-/// A connection that waits does not keep what a large answer took.
-void connection::forget_sent() {
-  if (out_.capacity() > http_response::kept_bytes) out_ = {};
-  out_.clear();
 }
 
 /// Puts out everything, and goes on with `then`.
@@ -364,7 +353,7 @@ connection::step connection::write(owner& self, step then) {
 
 void connection::on_written(owner self, const error_code& failure, std::size_t) {
   deadline_ = never;
-  forget_sent();
+  out_.clear();
   if (!failure) run(std::move(self), after_write_);
 }
 
@@ -392,17 +381,8 @@ void connection::on_lingered(owner self, const error_code& failure, std::size_t 
 
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
                       std::function<void()> on_end) {
-  connection::serve(
+  connection::run(
       std::make_unique<connection>(std::move(lane), std::move(socket), std::move(on_end)));
-}
-
-void refuse_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                       std::function<void()> on_end) {
-  connection::refuse(
-      std::make_unique<connection>(std::move(lane), std::move(socket), std::move(on_end)),
-      {problem_code::too_many_connections,
-       "This gateway has as many connections as it may have",
-       {}});
 }
 
 }  // namespace settle::gateway

@@ -27,8 +27,7 @@ class http_parser : public boost::beast::http::basic_parser<true> {
   }
 
   bool is_http_10() const noexcept { return version_ == 10; }
-  /// HTTP/1.0 has no expectations (RFC 9110, 10.1.1).
-  bool expects_continue() const noexcept { return expects_continue_ && !is_http_10(); }
+  bool expects_continue() const noexcept { return expects_continue_; }
 
   /// What the grammar allows and the rules do not. REQUIRES: is_header_done().
   std::optional<problem> check_header() const {
@@ -46,7 +45,7 @@ class http_parser : public boost::beast::http::basic_parser<true> {
     if (request_.method != http_method::options && request_.target == "*") {
       return refuse("The request target is not a path");
     }
-    if (expects_other_ && !is_http_10()) {
+    if (expects_other_) {
       return problem{problem_code::expectation_failed, "Only 100-continue can be expected", {}};
     }
     return std::nullopt;
@@ -64,6 +63,8 @@ class http_parser : public boost::beast::http::basic_parser<true> {
         return http_method::post;
       case verb::options:
         return http_method::options;
+      case verb::unknown:
+        return http_method::unknown;
       default:
         return http_method::other;
     }

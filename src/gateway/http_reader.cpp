@@ -59,7 +59,7 @@ http_reader::progress http_reader::refuse_for(const error_code& failure) {
       {problem_code::malformed_request, "The request is not HTTP: " + failure.message(), {}});
 }
 
-/// Of a header that is not parsed yet; other requests may be behind it.
+/// Of a header that is whole or still growing.
 http_reader::progress http_reader::check_sizes() {
   const std::string_view bytes(buffer_.get() + begin_, filled_ - begin_);
   if (bytes.size() > limits::request_line &&
@@ -67,8 +67,8 @@ http_reader::progress http_reader::check_sizes() {
     return refuse(
         {problem_code::request_line_too_long, "The request line is longer than 4096 bytes", {}});
   }
-  if (bytes.size() > limits::header_bytes &&
-      bytes.substr(0, limits::header_bytes).find("\r\n\r\n") == std::string_view::npos) {
+  const std::size_t header = header_done_ ? parsed_ - begin_ : bytes.size();
+  if (header > limits::header_bytes) {
     return refuse({problem_code::header_too_large, "The header is longer than 16384 bytes", {}});
   }
   return progress::complete;

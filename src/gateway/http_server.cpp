@@ -1,7 +1,6 @@
 #include "gateway/http_server.hpp"
 
 #include <netinet/tcp.h>
-#include <spdlog/spdlog.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -23,7 +22,6 @@ namespace {
 
 constexpr int accept_backlog = 4'096;
 constexpr std::chrono::milliseconds accept_retry{100};
-constexpr std::uint64_t refused_at_once = 256;
 
 result<tcp::endpoint> parse_address(const std::string& address) {
   const auto wrong = [&](const char* why) {
@@ -54,6 +52,21 @@ void set_options(connection_socket& socket) {
   using seconds_idle = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
   socket.set_option(seconds_idle(60), ignored);
   socket.non_blocking(true, ignored);
+}
+
+void refuse_connection(connection_socket& socket) {
+  http_response response;
+  write_problem(response, {problem_code::too_many_connections,
+                           "This gateway has as many connections as it may have",
+                           {}});
+  std::string text = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ";
+  text.append(response.content_type).append("\r\nContent-Length: ");
+  text.append(std::to_string(response.body.size()));
+  text.append("\r\nRetry-After: ").append(std::to_string(response.retry_after_s));
+  text.append("\r\nConnection: close\r\n\r\n").append(response.body);
+  error_code ignored;
+  socket.write_some(asio::buffer(text), ignored);
+  socket.shutdown(asio::socket_base::shutdown_both, ignored);
 }
 
 }  // namespace
@@ -134,29 +147,19 @@ asio::awaitable<void> http_server::accept_connections() {
       continue;
     }
     set_options(socket);
-    const bool refused = shared->counters->open.load() >= max_connections;
-    if (refused) {
+    if (shared->counters->open.load(std::memory_order_relaxed) >= max_connections) {
       shared->counters->refused.fetch_add(1, std::memory_order_relaxed);
-      if (shared->counters->refusing.load() >= refused_at_once) continue;
-    } else {
-      shared->counters->accepted.fetch_add(1, std::memory_order_relaxed);
+      refuse_connection(socket);
+      continue;
     }
-    auto& count = refused ? shared->counters->refusing : shared->counters->open;
-    count.fetch_add(1);
+    shared->counters->accepted.fetch_add(1, std::memory_order_relaxed);
+    shared->counters->open.fetch_add(1);
     asio::dispatch(lane.context(), [target = lanes[turn % lanes.size()], moved = std::move(socket),
-                                    shared, &count, refused]() mutable {
-      const auto ended = [shared, &count] {
-        count.fetch_sub(1);
+                                    shared]() mutable {
+      serve_connection(std::move(target), std::move(moved), [shared] {
+        shared->counters->open.fetch_sub(1);
         shared->tell_when_empty();
-      };
-      try {
-        (refused ? refuse_connection : serve_connection)(std::move(target), std::move(moved),
-                                                         ended);
-      } catch (const std::exception& lost) {
-        // Out of memory, most likely: this connection is lost, others are accepted.
-        spdlog::error("a connection is closed: {}", lost.what());
-        ended();
-      }
+      });
     });
   }
 }

@@ -35,7 +35,6 @@ struct http_counters {
   std::atomic<std::uint64_t> open{0};
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> refused{0};    ///< beyond max_connections
-  std::atomic<std::uint64_t> refusing{0};   ///< of these, still open for their answer
   std::atomic<std::uint64_t> timed_out{0};  ///< ended by a deadline
 };
 

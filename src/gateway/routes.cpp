@@ -430,9 +430,8 @@ asio::awaitable<void> request_handler::answer_find(http_exchange& exchange) {
 asio::awaitable<std::optional<problem>> request_handler::read_newest(const parsed_request& request,
                                                                      partition_id partition,
                                                                      std::vector<attempt>& found) {
-  // A saga may end between the two reads; its order then holds the attempt. Where each time another
-  // one has begun, those that have ended are told.
-  for (int tries = 3;; --tries) {
+  // A saga may end between the two reads; its order then holds the attempt.
+  for (int tries = 0; tries < 3; ++tries) {
     stored_value value;
     auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
     if (failed) co_return failed;
@@ -445,13 +444,13 @@ asio::awaitable<std::optional<problem>> request_handler::read_newest(const parse
       if (failed) co_return failed;
       const auto open = decode_operation(value ? std::string_view(*value) : std::string_view());
       const auto* running = open ? std::get_if<saga>(&*open) : nullptr;
-      const bool there = running != nullptr && running->operation == *shown->running;
-      if (there) found.push_back(running->attempt);
-      if (!there && tries > 1) continue;
+      if (running == nullptr || running->operation != *shown->running) continue;
+      found.push_back(running->attempt);
     }
     if (shown->last_attempt) found.push_back(*shown->last_attempt);
     co_return std::nullopt;
   }
+  co_return std::nullopt;
 }
 
 asio::awaitable<void> request_handler::answer_history(http_exchange& exchange) {

@@ -191,19 +191,6 @@ TEST_F(routes_test, history_follows_the_attempts_of_the_partition) {
   EXPECT_EQ(code(get("/orders/history/none")), "order_not_found");
 }
 
-TEST_F(routes_test, history_without_the_attempt_that_ended_meanwhile_has_the_others) {
-  order found;
-  found.user = *entity_id::parse("u");
-  found.running = operation_id{3, 4};  // and there is nothing in its slot
-  found.last_attempt.emplace();
-  found.last_attempt->number = 2;
-  shop.put(service::order, *entity_id::parse("o"), encode(found));
-  start();
-  const auto told = boost::json::parse(get("/orders/history/o").body);
-  ASSERT_EQ(told.at("attempts").as_array().size(), 1U);
-  EXPECT_EQ(told.at("attempts").at(0).at("attempt"), 2);
-}
-
 TEST_F(routes_test, too_many_requests_under_way_are_refused) {
   options.pending_requests = 1;
   shop.delay = 300ms;

@@ -1,8 +1,6 @@
-// An answer before it is put on a connection. Reused from request to request: reset() keeps memory,
-// but for what a large answer took.
+// An answer before it is put on a connection. Reused from request to request: reset() keeps memory.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,8 +15,6 @@ inline constexpr std::string_view prometheus = "text/plain; version=0.0.4; chars
 }  // namespace media
 
 struct http_response {
-  static constexpr std::size_t kept_bytes = 65'536;
-
   std::uint16_t status = 200;
   std::uint16_t retry_after_s = 0;  ///< 0: no Retry-After
   std::string_view content_type = media::text;
@@ -30,7 +26,6 @@ struct http_response {
     retry_after_s = 0;
     content_type = media::text;
     allow = {};
-    if (body.capacity() > kept_bytes) body = {};
     body.clear();
   }
 };

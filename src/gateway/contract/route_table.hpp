@@ -15,7 +15,8 @@ enum class http_method : std::uint8_t {
   head,
   post,
   options,
-  other,  ///< allowed nowhere here
+  other,    ///< known to HTTP, allowed nowhere here
+  unknown,  ///< not known to HTTP
 };
 
 /// The order is that of the table.
