@@ -63,8 +63,6 @@ class http_parser : public boost::beast::http::basic_parser<true> {
         return http_method::post;
       case verb::options:
         return http_method::options;
-      case verb::unknown:
-        return http_method::unknown;
       default:
         return http_method::other;
     }
