@@ -198,7 +198,6 @@ connection::step connection::take(step next, owner& self) {
 connection::step connection::begin() {
   continued_ = false;
   request_deadline_ = never;
-  exchange_.response.reset();
   reader_.begin(lane_->handler().trusted_header());
   return step::parse;
 }
@@ -318,6 +317,7 @@ connection::step connection::finish(owner& self) {
                                                    : persistence::keep;
   append_response(out_, exchange_.response, lane_->date_header(), after,
                   exchange_.request.method != http_method::head);
+  exchange_.response.reset();
   reader_.finish();
   first_request_ = false;
   const step next = keep ? step::begin : step::linger;
@@ -335,7 +335,7 @@ bool connection::flush_now() {
     if (failure == asio::error::would_block) return false;
     if (failure) broken_ = true;
     if (sent == out_.size()) {
-      out_.clear();
+      clear_for_reuse(out_);
     } else {
       out_.erase(0, sent);
     }
@@ -353,7 +353,7 @@ connection::step connection::write(owner& self, step then) {
 
 void connection::on_written(owner self, const error_code& failure, std::size_t) {
   deadline_ = never;
-  out_.clear();
+  clear_for_reuse(out_);
   if (!failure) run(std::move(self), after_write_);
 }
 
