@@ -76,5 +76,19 @@ TEST_F(http_reader_test, what_follows_a_header_is_not_counted_as_part_of_it) {
   EXPECT_EQ(receive_next(post + std::string(20'000, 'b')), progress::complete);
 }
 
+TEST_F(http_reader_test, expectations_of_http_1_0_are_ignored) {
+  const std::string field = "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+  reader.begin({});
+  EXPECT_EQ(receive("POST /a HTTP/1.1\r\nHost: x\r\n" + field), progress::need_more);
+  EXPECT_TRUE(reader.expects_continue());
+  EXPECT_EQ(receive("abc"), progress::complete);
+  EXPECT_EQ(receive_next("POST /a HTTP/1.0\r\n" + field), progress::need_more);
+  EXPECT_FALSE(reader.expects_continue());
+  EXPECT_EQ(receive("abc"), progress::complete);
+  EXPECT_EQ(receive_next("GET /a HTTP/1.0\r\nExpect: magic\r\n\r\n"), progress::complete);
+  EXPECT_EQ(receive_next("GET /a HTTP/1.1\r\nHost: x\r\nExpect: magic\r\n\r\n"), progress::refused);
+  EXPECT_EQ(reader.refusal().code, problem_code::expectation_failed);
+}
+
 }  // namespace
 }  // namespace settle::gateway
