@@ -1,5 +1,6 @@
-// What a checkout costs the gateway in allocations: none; and what a connection keeps. This file
-// replaces operator new for the whole test program, and counts where it is asked to.
+// What a checkout costs the gateway in allocations: none; what a connection keeps; and that nothing
+// else is lost where memory runs out. This file replaces operator new for the whole test program,
+// and counts, or fails, where it is asked to.
 #include <gtest/gtest.h>
 
 #include <malloc.h>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gateway/echo_shop.hpp"
@@ -21,9 +23,11 @@ namespace {
 thread_local bool counting = false;
 thread_local std::size_t allocations = 0;
 thread_local std::int64_t held_bytes = 0;  ///< by what was allocated, less what was freed
+thread_local std::size_t failing = 0;      ///< which allocation from now on; 0: none
 
 void* allocate(std::size_t size, std::size_t alignment) {
   if (counting) ++allocations;
+  if (failing > 0 && --failing == 0) throw std::bad_alloc();
   // A size that is a multiple of the alignment, as aligned_alloc wants it.
   void* const memory =
       std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
@@ -138,6 +142,27 @@ TEST_F(allocation_test, large_answers_are_not_kept) {
   held_bytes = 0;
   for (auto& client : clients) EXPECT_GT(ask(*client, metrics).body.size(), metrics_bytes);
   EXPECT_LT(held_bytes, static_cast<std::int64_t>(connections * limits::kept_answer_bytes));
+}
+
+TEST_F(allocation_test, a_connection_for_which_memory_runs_out_is_lost_alone) {
+  const std::string open = "settle_http_connections " + std::to_string(connections) + "\n";
+  // Asio remembers the sockets that there were: memory for one more runs out inside of it.
+  clients.pop_back();
+  shop.context.run_for(std::chrono::milliseconds(20));
+  std::size_t lost = 0;
+  for (bool failed = true; failed;) {
+    {
+      const http_client unlucky(server->port());
+      failing = ++lost;
+      shop.context.run_for(std::chrono::milliseconds(20));
+      failed = std::exchange(failing, 0) == 0;
+    }
+    http_client next(server->port());
+    const http_answer got = ask(next, metrics);
+    ASSERT_EQ(got.status, 200) << "nothing is accepted after allocation " << lost << " failed";
+    EXPECT_NE(got.body.find(open), std::string::npos) << lost;
+  }
+  EXPECT_GT(lost, 2U);
 }
 
 TEST_F(allocation_test, the_count_sees_the_sentence_of_a_rejection) {

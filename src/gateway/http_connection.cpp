@@ -28,13 +28,14 @@ class connection final : public http_waiter, public lane_member {
   using owner = std::unique_ptr<connection>;
 
   connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-             std::function<void()> on_end);
-  ~connection() override;
+             std::shared_ptr<void> place);
+  ~connection() override { lane_->remove(*this); }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
   /// Goes on until it waits or ends.
-  static void run(owner self) { run(std::move(self), step::begin); }
+  static void serve(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                    std::shared_ptr<void> place);
 
   void answered(std::unique_ptr<http_waiter> self, std::exception_ptr failure) override;
   void sweep(clock::time_point now) override;
@@ -74,6 +75,7 @@ class connection final : public http_waiter, public lane_member {
   };
 
   static void run(owner self, step next);
+  static void end_for(const std::exception& failure);
   // Each takes a step and tells the next one. One that waits moves from `self`, one that ends the
   // connection resets it; then there is none.
   step take(step next, owner& self);
@@ -105,8 +107,8 @@ class connection final : public http_waiter, public lane_member {
   }
 
   std::shared_ptr<connection_lane> lane_;
+  std::shared_ptr<void> place_;  ///< given back when the socket is closed
   connection_socket socket_;
-  std::function<void()> on_end_;
   handler_memory memory_;
 
   http_exchange exchange_;
@@ -125,14 +127,20 @@ class connection final : public http_waiter, public lane_member {
 };
 
 connection::connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                       std::function<void()> on_end)
-    : lane_(std::move(lane)), socket_(std::move(socket)), on_end_(std::move(on_end)) {
+                       std::shared_ptr<void> place)
+    : lane_(std::move(lane)), place_(std::move(place)), socket_(std::move(socket)) {
   lane_->add(*this);
 }
 
-connection::~connection() {
-  lane_->remove(*this);
-  on_end_();
+void connection::serve(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                       std::shared_ptr<void> place) {
+  owner self;
+  try {
+    self = std::make_unique<connection>(std::move(lane), std::move(socket), std::move(place));
+  } catch (const std::exception& failure) {
+    return end_for(failure);
+  }
+  run(std::move(self), step::begin);
 }
 
 void connection::sweep(time_point now) {
@@ -163,9 +171,13 @@ void connection::run(owner self, step next) {
   try {
     while (self) next = self->take(next, self);
   } catch (const std::exception& failure) {
-    // Out of memory, most likely: this connection is lost, the others go on.
-    spdlog::error("a connection is closed: {}", failure.what());
+    end_for(failure);
   }
+}
+
+/// Out of memory, most likely: this connection is lost, the others go on.
+void connection::end_for(const std::exception& failure) {
+  spdlog::error("a connection is closed: {}", failure.what());
 }
 
 connection::step connection::take(step next, owner& self) {
@@ -380,9 +392,8 @@ void connection::on_lingered(owner self, const error_code& failure, std::size_t 
 }  // namespace
 
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                      std::function<void()> on_end) {
-  connection::run(
-      std::make_unique<connection>(std::move(lane), std::move(socket), std::move(on_end)));
+                      std::shared_ptr<void> place) {
+  connection::serve(std::move(lane), std::move(socket), std::move(place));
 }
 
 }  // namespace settle::gateway

@@ -70,7 +70,6 @@ class http_server {
 
   std::vector<boost::asio::io_context*> contexts_;
   std::vector<std::shared_ptr<connection_lane>> lanes_;
-  http_server_options options_;
   std::shared_ptr<shared_state> shared_;
   boost::asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
