@@ -33,9 +33,14 @@ class connection final : public http_waiter, public lane_member {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// Goes on until it waits or ends.
   static void serve(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                    std::shared_ptr<void> place);
+                    std::shared_ptr<void> place) {
+    open(std::move(lane), std::move(socket), std::move(place), step::begin);
+  }
+  static void refuse(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                     std::shared_ptr<void> place) {
+    open(std::move(lane), std::move(socket), std::move(place), step::turn_away);
+  }
 
   void answered(std::unique_ptr<http_waiter> self, std::exception_ptr failure) override;
   void sweep(clock::time_point now) override;
@@ -47,15 +52,16 @@ class connection final : public http_waiter, public lane_member {
   static constexpr time_point never = time_point::max();
 
   enum class step : std::uint8_t {
-    begin,    ///< a request
-    parse,    ///< what was received
-    refuse,   ///< what was parsed; the connection will close
-    receive,  ///< more, after everything is put out
-    read,     ///< more
-    answer,   ///< a request that cannot be answered at once
-    failed,   ///< answering it has
-    finish,   ///< a request that has an answer
-    linger,   ///< until the client closes
+    turn_away,  ///< a client that there is no place for
+    begin,      ///< a request
+    parse,      ///< what was received
+    refuse,     ///< what was parsed; the connection will close
+    receive,    ///< more, after everything is put out
+    read,       ///< more
+    answer,     ///< a request that cannot be answered at once
+    failed,     ///< answering it has
+    finish,     ///< a request that has an answer
+    linger,     ///< until the client closes
   };
 
   /// What is called when an operation of the socket ends.
@@ -74,11 +80,15 @@ class connection final : public http_waiter, public lane_member {
     member then;
   };
 
+  static void open(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                   std::shared_ptr<void> place, step first);
+  /// Goes on until it waits or ends.
   static void run(owner self, step next);
   static void end_for(const std::exception& failure);
   // Each takes a step and tells the next one. One that waits moves from `self`, one that ends the
   // connection resets it; then there is none.
   step take(step next, owner& self);
+  step turn_away();
   step begin();
   step parse();
   step receive(owner& self);
@@ -132,15 +142,15 @@ connection::connection(std::shared_ptr<connection_lane> lane, connection_socket 
   lane_->add(*this);
 }
 
-void connection::serve(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                       std::shared_ptr<void> place) {
+void connection::open(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                      std::shared_ptr<void> place, step first) {
   owner self;
   try {
     self = std::make_unique<connection>(std::move(lane), std::move(socket), std::move(place));
   } catch (const std::exception& failure) {
     return end_for(failure);
   }
-  run(std::move(self), step::begin);
+  run(std::move(self), first);
 }
 
 void connection::sweep(time_point now) {
@@ -182,6 +192,8 @@ void connection::end_for(const std::exception& failure) {
 
 connection::step connection::take(step next, owner& self) {
   switch (next) {
+    case step::turn_away:
+      return turn_away();
     case step::begin:
       return begin();
     case step::parse:
@@ -205,6 +217,14 @@ connection::step connection::take(step next, owner& self) {
       return linger(self);
   }
   CHECK(false, "no such step");
+}
+
+connection::step connection::turn_away() {
+  refused_ = true;
+  write_problem(exchange_.response, {problem_code::too_many_connections,
+                                     "This gateway has as many connections as it may have",
+                                     {}});
+  return step::finish;
 }
 
 connection::step connection::begin() {
@@ -394,6 +414,11 @@ void connection::on_lingered(owner self, const error_code& failure, std::size_t 
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
                       std::shared_ptr<void> place) {
   connection::serve(std::move(lane), std::move(socket), std::move(place));
+}
+
+void refuse_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                       std::shared_ptr<void> place) {
+  connection::refuse(std::move(lane), std::move(socket), std::move(place));
 }
 
 }  // namespace settle::gateway

@@ -17,4 +17,8 @@ using connection_socket =
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
                       std::shared_ptr<void> place);
 
+/// Says that there are too many connections, whatever the client says, and likewise ends.
+void refuse_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                       std::shared_ptr<void> place);
+
 }  // namespace settle::gateway

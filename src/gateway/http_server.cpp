@@ -56,21 +56,6 @@ void set_options(connection_socket& socket) {
   socket.non_blocking(true, ignored);
 }
 
-void refuse_connection(connection_socket& socket) {
-  http_response response;
-  write_problem(response, {problem_code::too_many_connections,
-                           "This gateway has as many connections as it may have",
-                           {}});
-  std::string text = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ";
-  text.append(response.content_type).append("\r\nContent-Length: ");
-  text.append(std::to_string(response.body.size()));
-  text.append("\r\nRetry-After: ").append(std::to_string(response.retry_after_s));
-  text.append("\r\nConnection: close\r\n\r\n").append(response.body);
-  error_code ignored;
-  socket.write_some(asio::buffer(text), ignored);
-  socket.shutdown(asio::socket_base::shutdown_both, ignored);
-}
-
 }  // namespace
 
 /// What connections and the acceptor share; outlives the server where connections do.
@@ -82,14 +67,17 @@ struct http_server::shared_state {
   std::atomic<bool> told{false};
   std::function<void()> on_stopped;  ///< set before stopping is
 
-  /// Of an open connection.
+  std::atomic<std::uint64_t> refusing{0};  ///< connections that are told that they are too many
+
+  /// Of a connection, in one of the counts.
   class place {
    public:
-    explicit place(std::shared_ptr<shared_state> of) : of_(std::move(of)) {
-      of_->counters->open.fetch_add(1);
+    place(std::shared_ptr<shared_state> of, std::atomic<std::uint64_t>& count)
+        : of_(std::move(of)), count_(count) {
+      count_.fetch_add(1);
     }
     ~place() {
-      of_->counters->open.fetch_sub(1);
+      count_.fetch_sub(1);
       of_->tell_when_empty();
     }
     place(const place&) = delete;
@@ -97,6 +85,7 @@ struct http_server::shared_state {
 
    private:
     const std::shared_ptr<shared_state> of_;
+    std::atomic<std::uint64_t>& count_;
   };
 
   static void admit(const std::shared_ptr<shared_state>& shared,
@@ -176,22 +165,23 @@ asio::awaitable<void> http_server::accept_connections() {
   }
 }
 
-/// Has the lane serve the connection.
+/// Has the lane serve the connection, or refuse it.
 void http_server::shared_state::admit(const std::shared_ptr<shared_state>& shared,
                                       std::shared_ptr<connection_lane> lane,
                                       connection_socket socket) {
   set_options(socket);
   http_counters& counters = *shared->counters;
-  if (counters.open.load(std::memory_order_relaxed) >= lane->options().max_connections) {
-    counters.refused.fetch_add(1, std::memory_order_relaxed);
-    return refuse_connection(socket);
-  }
-  counters.accepted.fetch_add(1, std::memory_order_relaxed);
+  const http_server_options& options = lane->options();
+  const bool full = counters.open.load(std::memory_order_relaxed) >= options.max_connections;
+  (full ? counters.refused : counters.accepted).fetch_add(1, std::memory_order_relaxed);
+  if (full && shared->refusing.load(std::memory_order_relaxed) >= options.max_refused) return;
   asio::io_context& context = lane->context();
-  asio::dispatch(context, [to = std::move(lane), moved = std::move(socket),
-                           taken = std::make_shared<place>(shared)]() mutable {
-    serve_connection(std::move(to), std::move(moved), std::move(taken));
-  });
+  auto taken = std::make_shared<place>(shared, full ? shared->refusing : counters.open);
+  asio::dispatch(context,
+                 [begin = full ? refuse_connection : serve_connection, to = std::move(lane),
+                  moved = std::move(socket), held = std::move(taken)]() mutable {
+                   begin(std::move(to), std::move(moved), std::move(held));
+                 });
 }
 
 void http_server::stop(std::function<void()> on_stopped) {
