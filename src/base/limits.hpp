@@ -78,6 +78,8 @@ inline constexpr std::size_t body_bytes = 65'536;        ///< read and ignored
 inline constexpr std::size_t idempotency_key_bytes = 255;
 inline constexpr std::size_t trusted_id_bytes = 128;
 inline constexpr std::size_t connections = 20'000;             ///< of a gateway, default; then 503
+inline constexpr std::size_t refused_connections = 1'000;      ///< told so at a time; more just end
+inline constexpr std::size_t kept_answer_bytes = 65'536;       ///< room that a connection keeps
 inline constexpr std::size_t history_attempts = 1'000;         ///< the newest that a history shows
 inline constexpr std::uint64_t batch_init_rows = 100'000'000;  ///< of one request
 

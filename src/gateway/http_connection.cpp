@@ -28,13 +28,19 @@ class connection final : public http_waiter, public lane_member {
   using owner = std::unique_ptr<connection>;
 
   connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-             std::function<void()> on_end);
-  ~connection() override;
+             std::shared_ptr<void> place);
+  ~connection() override { lane_->remove(*this); }
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  /// Goes on until it waits or ends.
-  static void run(owner self) { run(std::move(self), step::begin); }
+  static void serve(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                    std::shared_ptr<void> place) {
+    open(std::move(lane), std::move(socket), std::move(place), step::begin);
+  }
+  static void refuse(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                     std::shared_ptr<void> place) {
+    open(std::move(lane), std::move(socket), std::move(place), step::turn_away);
+  }
 
   void answered(std::unique_ptr<http_waiter> self, std::exception_ptr failure) override;
   void sweep(clock::time_point now) override;
@@ -46,15 +52,16 @@ class connection final : public http_waiter, public lane_member {
   static constexpr time_point never = time_point::max();
 
   enum class step : std::uint8_t {
-    begin,    ///< a request
-    parse,    ///< what was received
-    refuse,   ///< what was parsed; the connection will close
-    receive,  ///< more, after everything is put out
-    read,     ///< more
-    answer,   ///< a request that cannot be answered at once
-    failed,   ///< answering it has
-    finish,   ///< a request that has an answer
-    linger,   ///< until the client closes
+    turn_away,  ///< a client that there is no place for
+    begin,      ///< a request
+    parse,      ///< what was received
+    refuse,     ///< what was parsed; the connection will close
+    receive,    ///< more, after everything is put out
+    read,       ///< more
+    answer,     ///< a request that cannot be answered at once
+    failed,     ///< answering it has
+    finish,     ///< a request that has an answer
+    linger,     ///< until the client closes
   };
 
   /// What is called when an operation of the socket ends.
@@ -73,10 +80,15 @@ class connection final : public http_waiter, public lane_member {
     member then;
   };
 
+  static void open(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                   std::shared_ptr<void> place, step first);
+  /// Goes on until it waits or ends.
   static void run(owner self, step next);
+  static void end_for(const std::exception& failure);
   // Each takes a step and tells the next one. One that waits moves from `self`, one that ends the
   // connection resets it; then there is none.
   step take(step next, owner& self);
+  step turn_away();
   step begin();
   step parse();
   step receive(owner& self);
@@ -105,8 +117,8 @@ class connection final : public http_waiter, public lane_member {
   }
 
   std::shared_ptr<connection_lane> lane_;
+  std::shared_ptr<void> place_;  ///< given back when the socket is closed
   connection_socket socket_;
-  std::function<void()> on_end_;
   handler_memory memory_;
 
   http_exchange exchange_;
@@ -125,14 +137,20 @@ class connection final : public http_waiter, public lane_member {
 };
 
 connection::connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                       std::function<void()> on_end)
-    : lane_(std::move(lane)), socket_(std::move(socket)), on_end_(std::move(on_end)) {
+                       std::shared_ptr<void> place)
+    : lane_(std::move(lane)), place_(std::move(place)), socket_(std::move(socket)) {
   lane_->add(*this);
 }
 
-connection::~connection() {
-  lane_->remove(*this);
-  on_end_();
+void connection::open(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                      std::shared_ptr<void> place, step first) {
+  owner self;
+  try {
+    self = std::make_unique<connection>(std::move(lane), std::move(socket), std::move(place));
+  } catch (const std::exception& failure) {
+    return end_for(failure);
+  }
+  run(std::move(self), first);
 }
 
 void connection::sweep(time_point now) {
@@ -163,13 +181,19 @@ void connection::run(owner self, step next) {
   try {
     while (self) next = self->take(next, self);
   } catch (const std::exception& failure) {
-    // Out of memory, most likely: this connection is lost, the others go on.
-    spdlog::error("a connection is closed: {}", failure.what());
+    end_for(failure);
   }
+}
+
+/// Out of memory, most likely: this connection is lost, the others go on.
+void connection::end_for(const std::exception& failure) {
+  spdlog::error("a connection is closed: {}", failure.what());
 }
 
 connection::step connection::take(step next, owner& self) {
   switch (next) {
+    case step::turn_away:
+      return turn_away();
     case step::begin:
       return begin();
     case step::parse:
@@ -195,10 +219,17 @@ connection::step connection::take(step next, owner& self) {
   CHECK(false, "no such step");
 }
 
+connection::step connection::turn_away() {
+  refused_ = true;
+  write_problem(exchange_.response, {problem_code::too_many_connections,
+                                     "This gateway has as many connections as it may have",
+                                     {}});
+  return step::finish;
+}
+
 connection::step connection::begin() {
   continued_ = false;
   request_deadline_ = never;
-  exchange_.response.reset();
   reader_.begin(lane_->handler().trusted_header());
   return step::parse;
 }
@@ -318,6 +349,7 @@ connection::step connection::finish(owner& self) {
                                                    : persistence::keep;
   append_response(out_, exchange_.response, lane_->date_header(), after,
                   exchange_.request.method != http_method::head);
+  exchange_.response.reset();
   reader_.finish();
   first_request_ = false;
   const step next = keep ? step::begin : step::linger;
@@ -335,7 +367,7 @@ bool connection::flush_now() {
     if (failure == asio::error::would_block) return false;
     if (failure) broken_ = true;
     if (sent == out_.size()) {
-      out_.clear();
+      clear_for_reuse(out_);
     } else {
       out_.erase(0, sent);
     }
@@ -353,7 +385,7 @@ connection::step connection::write(owner& self, step then) {
 
 void connection::on_written(owner self, const error_code& failure, std::size_t) {
   deadline_ = never;
-  out_.clear();
+  clear_for_reuse(out_);
   if (!failure) run(std::move(self), after_write_);
 }
 
@@ -380,9 +412,13 @@ void connection::on_lingered(owner self, const error_code& failure, std::size_t 
 }  // namespace
 
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                      std::function<void()> on_end) {
-  connection::run(
-      std::make_unique<connection>(std::move(lane), std::move(socket), std::move(on_end)));
+                      std::shared_ptr<void> place) {
+  connection::serve(std::move(lane), std::move(socket), std::move(place));
+}
+
+void refuse_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                       std::shared_ptr<void> place) {
+  connection::refuse(std::move(lane), std::move(socket), std::move(place));
 }
 
 }  // namespace settle::gateway

@@ -4,7 +4,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <functional>
 #include <memory>
 
 #include "gateway/connection_lane.hpp"
@@ -14,8 +13,12 @@ namespace settle::gateway {
 using connection_socket =
     boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-/// Serves a connection to its end, then calls `on_end`.
+/// Serves a connection, and holds `place` until its end. Where memory runs out that is at once.
 void serve_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
-                      std::function<void()> on_end);
+                      std::shared_ptr<void> place);
+
+/// Says that there are too many connections, whatever the client says, and likewise ends.
+void refuse_connection(std::shared_ptr<connection_lane> lane, connection_socket socket,
+                       std::shared_ptr<void> place);
 
 }  // namespace settle::gateway

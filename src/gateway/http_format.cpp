@@ -29,8 +29,6 @@ std::string_view status_line(std::uint16_t status) {
       return "HTTP/1.1 429 Too Many Requests\r\n";
     case 431:
       return "HTTP/1.1 431 Request Header Fields Too Large\r\n";
-    case 501:
-      return "HTTP/1.1 501 Not Implemented\r\n";
     case 503:
       return "HTTP/1.1 503 Service Unavailable\r\n";
     case 505:

@@ -63,8 +63,6 @@ class http_parser : public boost::beast::http::basic_parser<true> {
         return http_method::post;
       case verb::options:
         return http_method::options;
-      case verb::unknown:
-        return http_method::unknown;
       default:
         return http_method::other;
     }
@@ -88,6 +86,7 @@ class http_parser : public boost::beast::http::basic_parser<true> {
         has_transfer_encoding_ = true;
         break;
       case field::expect:
+        if (is_http_10()) break;  // it has no interim answers (RFC 9110, 10.1.1)
         (boost::beast::iequals(value, "100-continue") ? expects_continue_ : expects_other_) = true;
         break;
       case field::unknown:

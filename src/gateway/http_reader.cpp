@@ -59,16 +59,16 @@ http_reader::progress http_reader::refuse_for(const error_code& failure) {
       {problem_code::malformed_request, "The request is not HTTP: " + failure.message(), {}});
 }
 
-/// Of a header that is whole or still growing.
-http_reader::progress http_reader::check_sizes() {
+/// Of a header that was not parsed to its end. Behind it there may be its body and other requests.
+http_reader::progress http_reader::check_header_size() {
   const std::string_view bytes(buffer_.get() + begin_, filled_ - begin_);
   if (bytes.size() > limits::request_line &&
       bytes.substr(0, limits::request_line + 2).find('\n') == std::string_view::npos) {
     return refuse(
         {problem_code::request_line_too_long, "The request line is longer than 4096 bytes", {}});
   }
-  const std::size_t header = header_done_ ? parsed_ - begin_ : bytes.size();
-  if (header > limits::header_bytes) {
+  if (bytes.size() > limits::header_bytes &&
+      bytes.substr(0, limits::header_bytes).find("\r\n\r\n") == std::string_view::npos) {
     return refuse({problem_code::header_too_large, "The header is longer than 16384 bytes", {}});
   }
   return progress::complete;
@@ -89,7 +89,7 @@ http_reader::progress http_reader::parse() {
   }
   if (parsed_ == filled_) return progress::need_more;
   if (!header_done_ && filled_ - begin_ > limits::request_line &&
-      check_sizes() == progress::refused) {
+      check_header_size() == progress::refused) {
     return progress::refused;
   }
   error_code failure;

@@ -52,7 +52,7 @@ class http_reader {
 
  private:
   progress refuse_for(const boost::system::error_code& failure);
-  progress check_sizes();
+  progress check_header_size();
   void skip_empty_lines();
   void rebase(const char* from, char* to);
 

@@ -1,6 +1,7 @@
 #include "gateway/http_server.hpp"
 
 #include <netinet/tcp.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -8,6 +9,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
+#include <utility>
 
 #include "base/check.hpp"
 #include "gateway/http_connection.hpp"
@@ -54,21 +56,6 @@ void set_options(connection_socket& socket) {
   socket.non_blocking(true, ignored);
 }
 
-void refuse_connection(connection_socket& socket) {
-  http_response response;
-  write_problem(response, {problem_code::too_many_connections,
-                           "This gateway has as many connections as it may have",
-                           {}});
-  std::string text = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ";
-  text.append(response.content_type).append("\r\nContent-Length: ");
-  text.append(std::to_string(response.body.size()));
-  text.append("\r\nRetry-After: ").append(std::to_string(response.retry_after_s));
-  text.append("\r\nConnection: close\r\n\r\n").append(response.body);
-  error_code ignored;
-  socket.write_some(asio::buffer(text), ignored);
-  socket.shutdown(asio::socket_base::shutdown_both, ignored);
-}
-
 }  // namespace
 
 /// What connections and the acceptor share; outlives the server where connections do.
@@ -79,6 +66,30 @@ struct http_server::shared_state {
   std::atomic<bool> stopping{false};
   std::atomic<bool> told{false};
   std::function<void()> on_stopped;  ///< set before stopping is
+
+  std::atomic<std::uint64_t> refusing{0};  ///< connections that are told that they are too many
+
+  /// Of a connection, in one of the counts.
+  class place {
+   public:
+    place(std::shared_ptr<shared_state> of, std::atomic<std::uint64_t>& count)
+        : of_(std::move(of)), count_(count) {
+      count_.fetch_add(1);
+    }
+    ~place() {
+      count_.fetch_sub(1);
+      of_->tell_when_empty();
+    }
+    place(const place&) = delete;
+    place& operator=(const place&) = delete;
+
+   private:
+    const std::shared_ptr<shared_state> of_;
+    std::atomic<std::uint64_t>& count_;
+  };
+
+  static void admit(const std::shared_ptr<shared_state>& shared,
+                    std::shared_ptr<connection_lane> lane, connection_socket socket);
 
   void tell_when_empty() {
     if (!stopping.load() || counters->open.load() != 0 || told.exchange(true)) return;
@@ -91,7 +102,6 @@ http_server::http_server(std::span<asio::io_context* const> contexts,
                          const http_server_options& options,
                          std::shared_ptr<http_counters> counters)
     : contexts_(contexts.begin(), contexts.end()),
-      options_(options),
       shared_(std::make_shared<shared_state>(counters)),
       acceptor_(*contexts.front()) {
   CHECK(contexts.size() == handlers.size(), "one handler a context");
@@ -132,36 +142,46 @@ asio::awaitable<void> http_server::accept_connections() {
   // The server may go away while this waits: what it touches afterwards, it owns.
   const std::shared_ptr<shared_state> shared = shared_;
   const auto lanes = lanes_;
-  const std::size_t max_connections = options_.max_connections;
   asio::steady_timer pause(*contexts_.front());
+  bool exhausted = false;  // of descriptors or memory, most likely: some will come back
   for (std::size_t turn = 0; !shared->stopping.load(); ++turn) {
-    connection_lane& lane = *lanes[turn % lanes.size()];
-    error_code failure;
-    connection_socket socket(lane.context());
-    co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, failure));
-    if (failure == asio::error::operation_aborted) break;
-    if (failure) {  // out of descriptors, most likely: some will come back
-      error_code ignored;
-      pause.expires_after(accept_retry);
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-      continue;
+    try {
+      error_code failure;
+      if (std::exchange(exhausted, false)) {
+        pause.expires_after(accept_retry);
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, failure));
+        continue;
+      }
+      const auto& lane = lanes[turn % lanes.size()];
+      connection_socket socket(lane->context());
+      co_await acceptor_.async_accept(socket, asio::redirect_error(asio::use_awaitable, failure));
+      if (failure == asio::error::operation_aborted) break;
+      exhausted = failure.failed();
+      if (!exhausted) shared_state::admit(shared, lane, std::move(socket));
+    } catch (const std::exception& failure) {
+      spdlog::error("a connection is not accepted: {}", failure.what());
+      exhausted = true;
     }
-    set_options(socket);
-    if (shared->counters->open.load(std::memory_order_relaxed) >= max_connections) {
-      shared->counters->refused.fetch_add(1, std::memory_order_relaxed);
-      refuse_connection(socket);
-      continue;
-    }
-    shared->counters->accepted.fetch_add(1, std::memory_order_relaxed);
-    shared->counters->open.fetch_add(1);
-    asio::dispatch(lane.context(), [target = lanes[turn % lanes.size()], moved = std::move(socket),
-                                    shared]() mutable {
-      serve_connection(std::move(target), std::move(moved), [shared] {
-        shared->counters->open.fetch_sub(1);
-        shared->tell_when_empty();
-      });
-    });
   }
+}
+
+/// Has the lane serve the connection, or refuse it.
+void http_server::shared_state::admit(const std::shared_ptr<shared_state>& shared,
+                                      std::shared_ptr<connection_lane> lane,
+                                      connection_socket socket) {
+  set_options(socket);
+  http_counters& counters = *shared->counters;
+  const http_server_options& options = lane->options();
+  const bool full = counters.open.load(std::memory_order_relaxed) >= options.max_connections;
+  (full ? counters.refused : counters.accepted).fetch_add(1, std::memory_order_relaxed);
+  if (full && shared->refusing.load(std::memory_order_relaxed) >= options.max_refused) return;
+  asio::io_context& context = lane->context();
+  auto taken = std::make_shared<place>(shared, full ? shared->refusing : counters.open);
+  asio::dispatch(context,
+                 [begin = full ? refuse_connection : serve_connection, to = std::move(lane),
+                  moved = std::move(socket), held = std::move(taken)]() mutable {
+                   begin(std::move(to), std::move(moved), std::move(held));
+                 });
 }
 
 void http_server::stop(std::function<void()> on_stopped) {

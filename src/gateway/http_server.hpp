@@ -24,9 +24,10 @@ namespace settle::gateway {
 
 struct http_server_options {
   std::size_t max_connections = limits::connections;
-  std::chrono::milliseconds header_timeout{10'000};  ///< from the first byte, or the accept
-  std::chrono::milliseconds body_timeout{30'000};    ///< for the whole body
-  std::chrono::milliseconds idle_timeout{75'000};    ///< between two requests
+  std::size_t max_refused = limits::refused_connections;  ///< told so at a time; more just end
+  std::chrono::milliseconds header_timeout{10'000};       ///< from the first byte, or the accept
+  std::chrono::milliseconds body_timeout{30'000};         ///< for the whole body
+  std::chrono::milliseconds idle_timeout{75'000};         ///< between two requests
   std::chrono::milliseconds write_timeout{30'000};  ///< for an answer that the client does not read
 };
 
@@ -70,7 +71,6 @@ class http_server {
 
   std::vector<boost::asio::io_context*> contexts_;
   std::vector<std::shared_ptr<connection_lane>> lanes_;
-  http_server_options options_;
   std::shared_ptr<shared_state> shared_;
   boost::asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;

@@ -188,12 +188,13 @@ TEST_F(http_server_test, what_is_not_http_is_refused) {
 TEST_F(http_server_test, other_methods_are_refused_and_the_connection_stays) {
   start();
   http_client client(port());
-  for (const std::string method : {"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "POST"}) {
+  for (const std::string method :
+       {"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "POST", "BREW", "get"}) {
     const auto got = client.say(method + " /livez HTTP/1.1\r\nHost: x\r\n\r\n").read();
     EXPECT_EQ(got.status, 405) << method;
     EXPECT_EQ(got.header.at("Allow"), "GET, HEAD");
   }
-  EXPECT_EQ(client.say("BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n").read().status, 501);
+  EXPECT_EQ(client.say("BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n").read().status, 404);
   EXPECT_EQ(client.say("GET http://y/livez HTTP/1.1\r\nHost: x\r\n\r\n").read().body, "ok");
   EXPECT_EQ(client.say("\r\n\r\n").say(livez).read().body, "ok");
 }
@@ -299,6 +300,35 @@ TEST_F(http_server_test, connections_beyond_the_limit_are_refused) {
   first.reset();
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(ask(livez).status, 200);
+}
+
+TEST_F(http_server_test, a_refused_connection_that_has_said_something_is_not_reset) {
+  options.http.max_connections = 0;
+  start();
+  http_client refused(port());
+  refused.say(livez);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(refused.failure(), 0);
+  EXPECT_EQ(refused.read().status, 503);
+  EXPECT_TRUE(refused.at_end());
+  begin_stop();
+  EXPECT_TRUE(wait_stopped());
+}
+
+TEST_F(http_server_test, refused_connections_are_few_at_a_time) {
+  options.http.max_connections = 0;
+  options.http.max_refused = 1;
+  start();
+  {
+    http_client first(port());
+    EXPECT_EQ(first.read().status, 503);
+    EXPECT_TRUE(first.at_end());
+    http_client second(port());
+    EXPECT_EQ(second.read().status, 0);
+    EXPECT_TRUE(second.at_end());
+  }
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(ask({}).status, 503);
 }
 
 TEST_F(http_server_test, stopping_answers_what_was_received_and_closes_the_rest) {

@@ -29,8 +29,8 @@ class owned_counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-inline constexpr std::array<std::uint16_t, 15> counted_statuses{
-    200, 400, 403, 404, 405, 408, 413, 414, 417, 429, 431, 500, 501, 503, 505};
+inline constexpr std::array<std::uint16_t, 14> counted_statuses{200, 400, 403, 404, 405, 408, 413,
+                                                                414, 417, 429, 431, 500, 503, 505};
 /// Upper bounds of the latency histogram, in microseconds; one more bucket is without bound.
 inline constexpr std::array<std::uint64_t, 16> latency_bounds_us{
     100,    250,     500,     1'000,   2'500,     5'000,     10'000,     25'000,

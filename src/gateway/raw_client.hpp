@@ -79,6 +79,14 @@ class http_client {
     return got;
   }
 
+  /// What the connection failed with; 0: nothing, so far.
+  int failure() const {
+    int code = 0;
+    socklen_t size = sizeof code;
+    ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &code, &size);
+    return code;
+  }
+
   /// Nothing more came, and the server closed.
   bool at_end() {
     if (!in_.empty()) return false;

@@ -26,6 +26,8 @@ constexpr std::string_view index_body =
     "/readyz        whether requests can be served\n"
     "/livez         whether the process runs\n";
 
+constexpr int newest_tries = 3;  // of reading an order and its running attempt as of one moment
+
 std::uint64_t now_ns() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count());
@@ -431,26 +433,32 @@ asio::awaitable<std::optional<problem>> request_handler::read_newest(const parse
                                                                      partition_id partition,
                                                                      std::vector<attempt>& found) {
   // A saga may end between the two reads; its order then holds the attempt.
-  for (int tries = 0; tries < 3; ++tries) {
+  for (int tries = 1;; ++tries) {
     stored_value value;
     auto failed = co_await read_one(partition, checkpoint_key::entity(request.ids[0]), value);
     if (failed) co_return failed;
     if (!value) co_return not_found_problem(request);
     const auto shown = decode_order(*value);
     if (!shown) co_return corrupt_problem(partition, request.ids[0].view());
-    found.clear();
     if (shown->running) {
       failed = co_await read_one(partition, checkpoint_key::operation(shown->running->slot), value);
       if (failed) co_return failed;
       const auto open = decode_operation(value ? std::string_view(*value) : std::string_view());
       const auto* running = open ? std::get_if<saga>(&*open) : nullptr;
-      if (running == nullptr || running->operation != *shown->running) continue;
-      found.push_back(running->attempt);
+      if (running != nullptr && running->operation == *shown->running) {
+        found.push_back(running->attempt);
+      } else if (tries < newest_tries) {
+        continue;
+      } else {
+        // Its steps are not to be had; that there is one, the order says.
+        attempt& hidden = found.emplace_back();
+        hidden.number = shown->running->number;
+        if (shown->last_attempt) hidden.previous = shown->last_attempt->number;
+      }
     }
     if (shown->last_attempt) found.push_back(*shown->last_attempt);
     co_return std::nullopt;
   }
-  co_return std::nullopt;
 }
 
 asio::awaitable<void> request_handler::answer_history(http_exchange& exchange) {

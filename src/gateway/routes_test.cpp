@@ -191,6 +191,46 @@ TEST_F(routes_test, history_follows_the_attempts_of_the_partition) {
   EXPECT_EQ(code(get("/orders/history/none")), "order_not_found");
 }
 
+TEST_F(routes_test, history_of_a_running_attempt_that_cannot_be_read_still_tells_of_all) {
+  const entity_id id = *entity_id::parse("o");
+  order found;
+  found.user = id;
+  found.running = operation_id{3, 7};
+  shop.put(service::order, id, encode(found));
+  start();
+  const auto history = [&] { return boost::json::parse(get("/orders/history/o").body); };
+  const boost::json::value first{{"attempt", 7},
+                                 {"outcome", "running"},
+                                 {"reason", nullptr},
+                                 {"item_id", nullptr},
+                                 {"started", nullptr},
+                                 {"finished", nullptr},
+                                 {"steps", boost::json::array{}}};
+  EXPECT_EQ(history().at("attempts"), boost::json::array{first});
+  stop();
+  attempt rejected;
+  rejected.number = 5;
+  rejected.previous = 4;
+  rejected.finished_ms = 1'700'000'000'000;
+  found.last_attempt = rejected;
+  shop.put(service::order, id, encode(found));
+  std::string bytes;
+  byte_writer out(bytes);
+  rejected.number = 4;
+  rejected.previous = 0;
+  encode(out, rejected);
+  const partition_id partition = partition_of(service::order, id, shop.partitions);
+  shop.values[{partition, checkpoint_key::attempt(4)}] = bytes;
+  start();
+  const auto told = history();
+  const auto& attempts = told.at("attempts").as_array();
+  ASSERT_EQ(attempts.size(), 3U);
+  EXPECT_EQ(attempts[0].at("attempt"), 4);
+  EXPECT_EQ(attempts[1].at("attempt"), 5);
+  EXPECT_EQ(attempts[2], first);
+  EXPECT_EQ(told.at("truncated"), false);
+}
+
 TEST_F(routes_test, too_many_requests_under_way_are_refused) {
   options.pending_requests = 1;
   shop.delay = 300ms;

@@ -47,9 +47,13 @@ def test_wrong_method_has_no_effect(shop):
     assert shop.credit(user) == 5
 
 
-@pytest.mark.parametrize("method", ["BREW", "post", "Get", "CONNECTED"])
-def test_unknown_method_is_refused(shop, method):
-    assert shop.request(method, "/stock/find/x").status in (400, 405, 501)
+@pytest.mark.parametrize("method", ["BREW", "post", "Get", "CONNECTED", "M-SEARCH", "!#$"])
+def test_method_that_http_does_not_know_is_a_wrong_one(shop, method):
+    for path, allowed in (("/stock/find/x", {"GET", "HEAD"}), ("/stock/add/x/1", {"POST"})):
+        answer = shop.request(method, path)
+        expect_problem(answer, 405, "method_not_allowed")
+        assert allowed_methods(answer) == allowed
+    expect_problem(shop.request(method, "/nothing"), 404, "not_found")
 
 
 @pytest.mark.parametrize("path", [

@@ -37,7 +37,6 @@ constexpr std::array<problem_kind, problem_count> kinds{{
     {overloaded, "overloaded", 429, 1, "Overloaded"},
     {corrupt_data, "corrupt_data", 500, 0, "Stored data is corrupt"},
     {internal_error, "internal_error", 500, 0, "Internal error"},
-    {method_not_implemented, "method_not_implemented", 501, 0, "Method not implemented"},
     {outcome_unknown, "outcome_unknown", 503, 1, "Outcome unknown"},
     {storage_full, "storage_full", 503, 5, "Storage is full"},
     {partition_halted, "partition_halted", 503, 0, "Partition halted"},

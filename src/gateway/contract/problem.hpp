@@ -43,7 +43,6 @@ enum class problem_code : std::uint8_t {
   overloaded,
   corrupt_data,
   internal_error,
-  method_not_implemented,
   outcome_unknown,
   storage_full,
   partition_halted,

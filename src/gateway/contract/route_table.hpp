@@ -15,8 +15,7 @@ enum class http_method : std::uint8_t {
   head,
   post,
   options,
-  other,    ///< known to HTTP, allowed nowhere here
-  unknown,  ///< not known to HTTP
+  other,  ///< whatever its name: allowed nowhere here
 };
 
 /// The order is that of the table.

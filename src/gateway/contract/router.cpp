@@ -227,9 +227,6 @@ std::optional<problem> parse_request(http_method method, std::string_view target
                                      parsed_request& out) {
   out.route = route_id::none;
   out.method = method;
-  if (method == http_method::unknown) {
-    return problem{problem_code::method_not_implemented, "This method is not known to HTTP", {}};
-  }
   if (method == http_method::options && target == "*") {
     return problem{problem_code::method_not_allowed, "OPTIONS is not served", "GET, HEAD, POST"};
   }

@@ -24,9 +24,9 @@ struct parsed_request {
 };
 
 /// Sets `out`, or tells the problem: not_found, method_not_allowed, invalid_id, invalid_number,
-/// amount_out_of_range, malformed_request, method_not_implemented. `out.route` is set as soon as
-/// the path is known, also where the rest is refused. The target may be in origin or absolute
-/// form, percent-encoded; a query is ignored.
+/// amount_out_of_range, malformed_request. `out.route` is set as soon as the path is known, also
+/// where the rest is refused. The target may be in origin or absolute form, percent-encoded; a
+/// query is ignored.
 std::optional<problem> parse_request(http_method method, std::string_view target,
                                      parsed_request& out);
 
