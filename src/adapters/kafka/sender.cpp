@@ -142,8 +142,8 @@ void sender::look_for_leaders(rd_kafka_t* client, std::uint64_t now_ms) {
   }
 }
 
-/// Seen once: after a broker had stood still, a producer sent nothing for two minutes, and said
-/// nothing of it, while others in the same process went on.
+/// Where two answers about the leader come close together, librdkafka may leave a partition with a
+/// broker that does not lead it any more (docs/kafka.md, "What was found").
 bool sender::hangs(std::uint64_t now_ms) const {
   return made_ms_ + hanging_ms < now_ms && health_.answered_ms() + recently_ms > now_ms &&
          any_waits(hanging_ms, now_ms);
