@@ -279,8 +279,8 @@ TEST(kafka_log, gateways_of_one_partition_skip_what_is_for_the_other) {
 
 TEST(kafka_log, senders_that_hang_are_replaced) {
   kafka_logs logs;
+  listener heard;  // more will come when enough was heard
   const auto a = logs.start_own();
-  listener heard;
   ASSERT_TRUE(follow(logs, a->log(), stock_0, {}, heard).status);
   a->log().hang_senders();
   std::uint64_t said = 0;
