@@ -242,7 +242,8 @@ TEST_P(broker_faults, cluster_that_is_gone_for_a_while_is_found_again) {
   owner seen(a->log(), all);
   talker by(a->log(), all);
   ASSERT_TRUE(goes_on(seen, by));
-  logs().wait_until([&] { return a->log().reachable(); });  // its sender may have just been replaced
+  logs().wait_until(
+      [&] { return a->log().reachable(); });  // its sender may have just been replaced
   EXPECT_TRUE(a->log().count().reachable);
   for (const char* server : {"1", "2", "3"}) control(std::string("stop ") + server);
   // What is sent in the first moments may be in a connection; and who connects, looks at no clock.
