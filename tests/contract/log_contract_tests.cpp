@@ -298,16 +298,17 @@ TEST_P(log_contract, recreated_log_is_another_one) {
   offset last;
   request_id identity;
   {
+    listener heard;  // the logs that call them end first
     const auto a = start();
-    listener heard;
     identity = follow(a->log(), stock_0, {}, heard, 1).identity;
     say(a->log(), stock_0, 1, 10);
     wait_for(heard, 10);
     last = *heard.messages().back().at;
   }
   logs().recreate();
-  const auto b = start();
   listener anew;
+  listener lost;
+  const auto b = start();
   const auto answer = follow(b->log(), stock_0, {}, anew, 1);
   ASSERT_TRUE(answer.status) << answer.status.error().detail;
   EXPECT_NE(answer.identity, identity);
@@ -316,7 +317,6 @@ TEST_P(log_contract, recreated_log_is_another_one) {
   wait_for(anew, 2);
   EXPECT_EQ(anew.numbers(), numbers(11, 12));
   // It is shorter than what was known.
-  listener lost;
   const auto gone = follow(b->log(), stock_0, last, lost, 2);
   if (gone.status) {
     EXPECT_NE(gone.identity, identity);
