@@ -155,7 +155,7 @@ TEST(requests, repeats_of_a_running_one_each_get_the_answer_once_a_gateway) {
 
 TEST(requests, repeats_of_a_price_query_each_get_the_answer_once_a_gateway) {
   shop s;
-  for (const std::uint64_t gateway : {1U, 1U, 2U, 2U, 3U}) {
+  for (const std::uint64_t gateway : {1U, 1U, 2U, 1U, 3U, 2U}) {
     message m = checkout_through(gateway, {9, 1});
     m.body = body::add_item{zero, zero, quantity{1}};
     s.apply(m);

@@ -162,6 +162,9 @@ void order_service::attach(const waiting_request& from, operation_id operation) 
   if (auto* query = std::get_if<price_query>(open)) {
     // The same request again, maybe through another gateway.
     if (query->waiting.gateway != from.gateway) {
+      std::erase_if(also_waiting_, [&](const auto& one) {
+        return one.first == operation && one.second.gateway == from.gateway;
+      });
       if (also_waiting_.size() >= limits::attached_requests) also_waiting_.pop_front();
       also_waiting_.emplace_back(operation, std::exchange(query->waiting, from));
     }
